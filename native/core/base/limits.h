@@ -1,0 +1,48 @@
+// Every maximum of the core, and the relations between them.
+#ifndef CFS_REPL_BASE_LIMITS_H_
+#define CFS_REPL_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cfsrepl::limits {
+
+inline constexpr size_t kBlockBytes = 4096;  // O_DIRECT alignment of offset, length and memory
+
+// Names and values of a file system, as Linux has them.
+inline constexpr size_t kNameBytesMax = 255;
+inline constexpr size_t kPathBytesMax = 65536;  // an import may be deeper than PATH_MAX
+inline constexpr size_t kSymlinkTargetBytesMax = 4095;
+inline constexpr size_t kXattrKeyBytesMax = 255;
+inline constexpr size_t kXattrValueBytesMax = 65536;
+
+// Entries and frames.
+inline constexpr size_t kEntryPayloadBytesMax = 66 * 1024;
+inline constexpr size_t kFrameHeaderBytes = 128;
+inline constexpr size_t kFrameRawBytesTarget = 1024 * 1024;  // a batch is cut here
+inline constexpr size_t kFrameRawBytesMax = 4 * 1024 * 1024;  // more is refused unread
+inline constexpr size_t kFrameStoredBytesMax = kFrameRawBytesMax;
+inline constexpr size_t kFrameBytesMax = kFrameHeaderBytes + kFrameStoredBytesMax;
+inline constexpr size_t kFrameEntriesMax = 65536;
+inline constexpr size_t kFrameSectionsMax = 4096;  // version vector sections in one frame
+inline constexpr size_t kOriginsMax = 4096;        // in one version vector
+inline constexpr size_t kShardsMax = 4096;
+
+// The log.
+inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
+inline constexpr size_t kSegmentBytesMin = 1024 * 1024;
+inline constexpr size_t kSegmentBytesMax = 1024ull * 1024 * 1024;
+inline constexpr size_t kRecordBytesMax = 16 * 1024 * 1024;  // one group commit
+inline constexpr size_t kItemsPerRecordMax = 4096;
+
+// Queues of the engine.
+inline constexpr size_t kAppendQueueBytesMax = 64 * 1024 * 1024;
+inline constexpr size_t kReceiveQueueBytesMax = 64 * 1024 * 1024;
+
+static_assert(kEntryPayloadBytesMax > kXattrValueBytesMax + kXattrKeyBytesMax + 64);
+static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
+static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
+
+}  // namespace cfsrepl::limits
+
+#endif  // CFS_REPL_BASE_LIMITS_H_

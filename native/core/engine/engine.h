@@ -1,0 +1,283 @@
+// Engine: one node's journal and state, joined. The only header that the addon includes.
+//
+// Threads. One engine thread, owned by the Engine, admits, stamps, merges and commits; everything it
+// does for a group of requests is one log record and one fdatasync. Every public method may be called
+// from any thread; those marked [slow] read disks or scan memory and belong on a worker thread.
+// Completions run on the engine thread and must return at once.
+//
+// Lifetime. Bytes handed to Append and Receive are borrowed until their completion has run. Feeds,
+// dumps and scans hold the Engine through a shared_ptr and may outlive Close(), after which they
+// answer kClosed.
+#ifndef CFS_REPL_ENGINE_ENGINE_H_
+#define CFS_REPL_ENGINE_ENGINE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "engine/op_batch.h"
+
+namespace cfsrepl {
+
+enum class CodecId : uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
+
+struct EngineOptions {
+  std::string data_dir;  // created when missing; locked while open
+  Uuid cluster;
+  SiteId site = 0;
+  uint32_t shard_count = 256;
+  std::string io_backend = "auto";  // auto, io_uring, posix
+  uint64_t segment_bytes = limits::kSegmentBytesDefault;
+  uint64_t tail_cache_bytes = 32ull << 20;   // recent records kept in memory for feeds
+  uint64_t seal_cache_bytes = 16ull << 20;   // sealed frames kept for other peers
+  uint64_t disk_reserve_bytes = 8ull << 20;
+  uint64_t retention_bytes = 256ull << 20;   // journal kept even when every peer has it
+  uint64_t checkpoint_interval_bytes = 512ull << 20;  // journal written between checkpoints
+};
+
+struct OpenProgress {
+  const char* phase = "";   // "checkpoint", "journal"
+  uint64_t done_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+
+// ---- append
+
+struct OpError {
+  uint32_t index = 0;  // of the op in its batch
+  Status status;
+};
+
+struct AppendOptions {
+  bool keep_going = false;    // skip an op that is refused instead of stopping there
+  bool want_inodes = false;   // fill AppendResult::inodes
+  bool memory_ack = false;    // complete when merged, before the fdatasync
+};
+
+// A batch is a sequence, not a transaction: ops before the refused one are journaled.
+struct AppendResult {
+  Status status;              // the first refused op's, unless keep_going; or why nothing was done
+  Lsn first_lsn = 0;          // 0 when no entry was made
+  Lsn last_lsn = 0;
+  uint32_t appended = 0;
+  uint32_t duplicates = 0;    // (shard, seq) that the journal already has
+  uint32_t unchanged = 0;     // operations that change nothing, such as a rename onto itself
+  std::vector<OpError> errors;  // at most kAppendErrorsMax; `refused` counts all
+  uint32_t refused = 0;
+  std::vector<Inode> inodes;  // with want_inodes, one an op: the object's inode, 0 if refused
+};
+inline constexpr size_t kAppendErrorsMax = 1000;
+
+// ---- receive
+
+struct ReceiveResult {
+  Status status;
+  Origin origin;
+  Lsn first_lsn = 0;
+  Lsn last_lsn = 0;      // of the frame; held durably now if status is ok
+  uint32_t entries = 0;  // merged
+  uint32_t unknown_entries = 0;  // of a newer schema: kept and forwarded, not merged
+  bool duplicate = false;
+  Hlc hlc_max = 0;
+};
+
+// ---- cursors
+
+struct ShardSeqMark {
+  Shard shard = 0;
+  uint64_t seq = 0;
+};
+struct OriginCursor {
+  Origin origin;
+  Lsn lsn = 0;
+  std::vector<ShardSeqMark> shards;  // highest source number per shard up to lsn; may be empty
+};
+
+// ---- feeds
+
+struct FrameSummary {
+  Origin origin;
+  Epoch epoch = 0;
+  Lsn first_lsn = 0;
+  Lsn last_lsn = 0;
+  Hlc hlc_max = 0;
+  CodecId codec = CodecId::kNone;
+  uint32_t entry_count = 0;   // in the frame, after compaction
+  uint32_t raw_bytes = 0;     // body before compression
+  uint32_t total_bytes = 0;   // header and stored body
+  Uuid cluster;
+};
+
+struct SealedFrame {
+  std::shared_ptr<const void> owner;  // keeps `bytes` alive
+  Bytes bytes;
+  FrameSummary summary;
+  uint32_t entries_in = 0;    // before compaction
+  uint64_t raw_bytes_in = 0;  // their headers and payloads
+  std::vector<ShardSeqMark> shards;
+};
+
+struct FeedOptions {
+  bool compact = true;
+  bool forward = false;  // also frames of other sites, as they came
+  CodecId codec = CodecId::kLz4;
+  int level = 0;         // codec's own; 0 is its default
+  uint32_t raw_bytes_target = limits::kFrameRawBytesTarget;
+};
+
+// Reads the durable journal onward from what a reader already has, frame by frame, in log order.
+// One thread at a time.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  // [slow] The next frame, or nullopt when the reader has everything durable.
+  // kTruncated when the journal no longer holds what comes next.
+  virtual Result<std::optional<SealedFrame>> Next(const FeedOptions& options) = 0;
+};
+
+// ---- looking at the state
+
+struct Xattr {
+  std::string key;
+  std::string value;
+};
+struct InodeInfo {
+  Inode inode = 0;
+  Kind kind = Kind::kNone;
+  uint32_t mode = 0;  // type and permission bits, as stat gives them
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint64_t size = 0;
+  uint64_t extent_ref = 0;
+  int64_t atime_ns = 0;
+  int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;
+  uint32_t rdev = 0;
+  uint32_t file_flags = 0;
+  uint32_t project = 0;
+  uint32_t nlink = 0;
+  std::string target;
+  std::vector<Xattr> xattrs;        // sorted by key
+  std::vector<std::string> paths;   // filled by Lookup only
+};
+struct NamedInode {
+  std::string path;  // Dump: whole path; List: the name
+  InodeInfo info;
+};
+
+struct Digest {
+  uint64_t hi = 0;
+  uint64_t lo = 0;
+  uint64_t inodes = 0;  // live, the root included
+  uint64_t names = 0;
+};
+
+struct EngineStatus {
+  Status stopped;  // ok while running; else the first error
+  bool disk_full = false;
+  std::string io_backend;
+  Origin origin;
+  Epoch epoch = 0;
+  Lsn last_lsn = 0;
+  Lsn durable_lsn = 0;
+  Hlc last_hlc = 0;
+  std::vector<OriginCursor> held;  // version vector, own origin first
+  uint64_t inodes = 0, live_inodes = 0, names = 0, state_bytes = 0;
+  uint64_t journal_bytes = 0, journal_segments = 0, journal_oldest_segment = 0;
+  uint64_t journal_position_segment = 0, journal_position_offset = 0;
+  uint64_t checkpoint_seq = 0, checkpoint_bytes = 0;
+  int64_t checkpoint_unix_ms = 0;
+  uint64_t entries_appended = 0, entries_merged = 0, entries_duplicate = 0, entries_unknown = 0;
+  uint64_t appends_refused = 0;
+  uint64_t frames_received = 0, frames_refused = 0, frames_duplicate = 0;
+  uint64_t frames_sealed = 0, seal_cache_hits = 0;
+  uint64_t sealed_entries_in = 0, sealed_entries_out = 0;
+  uint64_t sealed_bytes_in = 0, sealed_bytes_compacted = 0, sealed_bytes_out = 0;
+  uint64_t groups = 0, group_bytes = 0, sync_ns = 0;
+  uint64_t recovered_entries = 0, recovery_ns = 0, recovered_torn_bytes = 0;
+};
+
+struct CollectResult {
+  uint64_t segments = 0;
+  uint64_t bytes = 0;
+  std::string held_by;  // what keeps the next segment: "peer 2", "checkpoint", "retention", "nothing"
+};
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  // [slow] Opens or creates the data directory, recovers, starts the engine thread.
+  // kLocked, kCorrupt, kWrongCluster (another cluster's or site's directory), kIo.
+  static Result<std::shared_ptr<Engine>> Open(
+      const EngineOptions& options, const std::function<void(const OpenProgress&)>& progress);
+
+  virtual ~Engine() = default;
+
+  // Queues a batch (op_batch.h). Not ok: nothing was queued and `done` will not run: kQueueFull,
+  // kClosed, kStopped. Completions run in the order of the calls.
+  virtual Status Append(Bytes batch, AppendOptions options,
+                        std::function<void(AppendResult)> done) = 0;
+
+  // Queues a peer's frame. Completes when it is durable and merged.
+  virtual Status Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) = 0;
+
+  // Called on the engine thread after each group that made something durable. Set once, before use.
+  virtual void OnDurable(std::function<void()> listener) = 0;
+
+  // What this node holds durably, own origin first. For a handshake or an ack.
+  virtual std::vector<OriginCursor> Held(bool with_shards) const = 0;
+
+  // What a peer has made durable: raises its cursor, which collection respects from then on.
+  virtual void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) = 0;
+  virtual std::vector<OriginCursor> PeerCursor(SiteId peer) const = 0;
+  // The peers whose cursors collection waits for.
+  virtual void SetPeers(const std::vector<SiteId>& peers) = 0;
+
+  // For a peer at `held_lsn` of our own origin: how many entries it lacks and when the first of them
+  // was stamped (microseconds since the Unix epoch; 0 when it lacks none).
+  struct Backlog {
+    uint64_t entries = 0;
+    uint64_t oldest_unix_us = 0;
+  };
+  virtual Backlog BacklogFrom(Lsn held_lsn) const = 0;
+
+  // Opens a feed for a reader that has `held`. kTruncated as in Feed::Next.
+  virtual Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) = 0;
+
+  // [slow] Each answers kNotFound, kNotDirectory with the path.
+  virtual Result<InodeInfo> Lookup(Inode inode) = 0;
+  virtual Result<InodeInfo> LookupPath(Bytes path) = 0;
+  // Names of a directory in byte order, after `after` (empty: from the first), at most `max`.
+  virtual Result<std::vector<NamedInode>> List(Bytes path, Bytes after, size_t max) = 0;
+  // Every visible name in byte order of the whole path, after `after`, at most `max`.
+  virtual Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) = 0;
+  virtual Result<Digest> ComputeDigest() = 0;
+
+  // [slow]
+  virtual Status Checkpoint() = 0;
+  virtual Result<CollectResult> Collect(bool aggressive, bool audit_only) = 0;
+
+  virtual EngineStatus GetStatus() const = 0;
+
+  // The next number that a source should append in `shard`.
+  virtual uint64_t NextSeq(Shard shard) const = 0;
+
+  // [slow] Finishes what is queued, checkpoints when `checkpoint`, closes. Idempotent.
+  virtual Status Close(bool checkpoint) = 0;
+};
+
+// [slow for large frames] Verifies a frame completely and gives its uncompressed FrameBody
+// (a FlatBuffer that native code has verified, so JavaScript may read it).
+Result<std::vector<uint8_t>> OpenFrameBody(Bytes frame, FrameSummary* summary);
+
+// Checks a frame's first kFrameHeaderBytes and gives what they say. Nothing is allocated.
+Result<FrameSummary> PeekFrame(Bytes prefix);
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_ENGINE_H_
