@@ -11,19 +11,13 @@
         "<!(node -p \"require('node-addon-api').include_dir\")",
       ],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
-      "cflags!": ["-O3", "-g"],
-      "cflags": ["-O3", "-g1", "-fno-semantic-interposition", "-fvisibility=hidden"],
-      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-rtti"],
+      "cflags": ["-g1", "-fno-semantic-interposition", "-fvisibility=hidden"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fno-exceptions"],
       # Static and hidden, so that no other copy of these libraries in the process (Node's own Zstd,
       # an embedder's LZ4) can stand in for the version this was built with.
-      "libraries": [
-        "-l:liburing.a",
-        "-l:liblz4.a",
-        "-l:libzstd.a",
-        "-lisal",
-      ],
-      "ldflags": ["-Wl,--exclude-libs,ALL", "-Wl,--no-undefined-version"],
+      "libraries": ["-l:liburing.a", "-l:liblz4.a", "-l:libzstd.a", "-lisal"],
+      "ldflags": ["-Wl,--exclude-libs,ALL"],
     },
   ],
 }
