@@ -1,0 +1,84 @@
+// Compaction: which entries of a batch need not be sent, because later ones of the batch say all they say.
+#ifndef CFS_REPL_FRAME_COMPACT_H_
+#define CFS_REPL_FRAME_COMPACT_H_
+
+#include <span>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/types.h"
+
+namespace cfsrepl {
+
+// Whether objects that were created and removed inside the batch may vanish with everything between.
+//
+// Superseded attributes may always go: registers keep the greatest stamp, so what is dropped could never
+// have won. A vanished object is different. If some site came to hold its create without its removal
+// (another peer was sent a frame that ends between the two, or a checkpoint was taken there), that site
+// may change it, and such a change brings it back to life by the merge rules everywhere but where the
+// create vanished. So kVanish is only for a caller who knows that no site but the origin and the one the
+// batch goes to ever receives these entries other than together.
+enum class ShortLived { kKeep, kVanish };
+
+// One thread at a time; reuse it, and it stops allocating.
+class Compactor {
+ public:
+  // `entries` are entries of `origin`, ascending by LSN, verified by OpenFrame. Replaces *kept by the
+  // indices of those that stay, ascending:
+  //  - write, truncate and setattr go when later ones of the batch set every field they set;
+  //  - setxattr and removexattr go when a later one of the batch has the same inode and key;
+  //  - create, mkdir, symlink, link, unlink, rmdir and rename stay, except those of objects that vanish
+  //    under kVanish: made and removed in the batch, never linked twice, replacing and replaced by
+  //    nothing, untouched after their removal, and no parent of anything that stays;
+  //  - entries of a newer schema or op stay, and nothing vanishes from a batch that has any.
+  // After merging the kept entries every register that is live holds what all entries would have left,
+  // whatever else is merged before, between or after.
+  void Run(const Origin& origin, std::span<const EntryView> entries, ShortLived short_lived,
+           std::vector<uint32_t>* kept);
+
+ private:
+  // Open addressing, linear probing, at most half full. A slot is empty unless its generation is the
+  // current one, so a new batch clears nothing.
+  struct FieldSlot {
+    Inode inode;
+    uint32_t generation;
+    uint32_t fields;  // set by later entries
+  };
+  struct XattrSlot {
+    uint64_t hash;
+    uint32_t generation;
+    uint32_t entry;  // a later entry with this inode and key
+  };
+  // An inode made in this batch.
+  struct ObjectSlot {
+    Inode inode;
+    uint32_t generation;
+    uint32_t first_entry;  // the one that made it; its LSN is the link's identity
+    uint32_t last_name;    // the latest structural entry, from which name_before_ leads back
+    uint32_t children;     // entries that stay so far and name it as a parent
+    bool removed;
+    bool stays;
+  };
+
+  void Prepare(size_t entry_count);
+  bool FindVanishing(const Origin& origin, std::span<const EntryView> entries);
+  void TrackObject(const Origin& origin, std::span<const EntryView> entries, uint32_t index);
+  void CountParents(std::span<const EntryView> entries, uint32_t index, uint32_t change);
+  bool IsSuperseded(std::span<const EntryView> entries, uint32_t index);
+  ObjectSlot* FindObject(Inode inode);
+  ObjectSlot* AddObject(Inode inode, uint32_t index);
+
+  uint32_t generation_ = 0;
+  uint32_t shift_ = 0;  // 64 minus the log2 of the tables' length
+  std::vector<FieldSlot> fields_;
+  std::vector<XattrSlot> xattrs_;
+  std::vector<ObjectSlot> objects_;
+  std::vector<uint32_t> name_before_;   // by entry: the same object's previous structural entry
+  std::vector<uint32_t> removals_;      // entries that removed an object, ascending
+  std::vector<uint8_t> vanished_;       // by entry
+  std::vector<uint32_t> kept_reversed_;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_FRAME_COMPACT_H_
