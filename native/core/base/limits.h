@@ -28,6 +28,13 @@ inline constexpr size_t kFrameSectionsMax = 4096;  // version vector sections in
 inline constexpr size_t kOriginsMax = 4096;        // in one version vector
 inline constexpr size_t kShardsMax = 4096;
 
+// Control messages between conduits.
+inline constexpr size_t kControlBytesMax = 64 * 1024 + 48 * kOriginsMax;
+inline constexpr size_t kCapabilitiesMax = 64;
+inline constexpr size_t kCapabilityBytesMax = 64;
+inline constexpr size_t kSoftwareBytesMax = 128;
+inline constexpr size_t kControlTextBytesMax = 1024;
+
 // The log.
 inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
 inline constexpr size_t kSegmentBytesMin = 1024 * 1024;
