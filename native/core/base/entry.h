@@ -90,6 +90,9 @@ struct EntryView {
 // schema newer than this build, which callers keep and forward but do not merge.
 Result<EntryPayload> DecodePayload(const EntryHeader& header, Bytes payload);
 
+// The same checks without the parts, for who only passes entries on.
+Status ValidatePayload(const EntryHeader& header, Bytes payload);
+
 // Appends the payload for `op` to *out. The caller has validated the parts.
 void EncodePayload(Op op, const EntryPayload& parts, std::vector<uint8_t>* out);
 
@@ -101,6 +104,9 @@ std::string QuoteBytes(Bytes bytes);
 
 // True if `op` changes names (create mkdir symlink link unlink rmdir rename).
 inline bool IsStructural(Op op) { return op >= Op::Create && op <= Op::Rename; }
+
+// True if the whole payload of `op` is one Attributes (write truncate setattr).
+inline bool SetsOnlyAttributes(Op op) { return op >= Op::Write && op <= Op::Setattr; }
 
 std::string_view OpName(Op op);  // "create", ...; "unknown" past the last
 
