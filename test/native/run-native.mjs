@@ -1,0 +1,95 @@
+// Builds and runs the core's own tests and fuzz targets. One build folder a sanitizer, so that going
+// from one to another rebuilds nothing.
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import { root } from '../../deploy/setup/fingerprint.mjs';
+import { CommandError, run, StepError } from '../../deploy/setup/report.mjs';
+
+const SANITIZER_OPTIONS = {
+  ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+  TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1',
+};
+const FUZZ_INPUT_SECONDS_MAX = 10;
+const FUZZ_MEMORY_MIB_MAX = 2048;
+
+const environment = { ...process.env, ...SANITIZER_OPTIONS };
+const cores = availableParallelism();
+
+/** build/native-address, build/native-thread, build/native-none or build/native-fuzz. */
+function buildFolder(variant) {
+  return join(root, 'build', `native-${variant.split(',')[0]}`);
+}
+
+/** Configures and builds; clang for all, so that its warnings guard the core beside g++'s. */
+export async function buildNative(variant) {
+  const fuzz = variant === 'fuzz';
+  const folder = buildFolder(variant);
+  await run('cmake', [
+    '-S',
+    join(root, 'test', 'native'),
+    '-B',
+    folder,
+    '-DCMAKE_CXX_COMPILER=clang++',
+    `-DSANITIZE=${fuzz ? 'address,undefined' : variant}`,
+    `-DCFS_FUZZ=${fuzz ? 'ON' : 'OFF'}`,
+  ]);
+  await run('cmake', ['--build', folder, '--parallel', String(cores)]);
+  return 'built';
+}
+
+/** Runs core_tests, a shard a core; the note is how many tests passed. */
+export async function runCoreTests(variant, names) {
+  const binary = join(buildFolder(variant), 'core_tests');
+  const filter = names.map((name) => `*${name}*`).join(':') || '*';
+  const shards = Array.from({ length: cores }, (_, index) =>
+    run(binary, ['--gtest_brief=1', `--gtest_filter=${filter}`], {
+      cwd: root,
+      env: { ...environment, GTEST_TOTAL_SHARDS: String(cores), GTEST_SHARD_INDEX: String(index) },
+    }),
+  );
+  const results = await Promise.allSettled(shards);
+  const failures = results.filter((result) => result.status === 'rejected');
+  if (failures.length > 0) throw new StepError(failures.map((f) => f.reason.message).join('\n\n'));
+  const passed = results.map((result) => Number(/\[ {2}PASSED {2}\] (\d+)/.exec(result.value)?.[1]));
+  const total = passed.reduce((sum, count) => sum + count, 0);
+  if (!(total > 0)) throw new StepError(`core_tests ran no test for the filter ${filter}`);
+  return `${total} passed`;
+}
+
+/**
+ * Runs every fuzz target for `seconds`, starting from its committed seeds in fuzz/corpus/<name>/.
+ * What it finds goes to build/, never to the corpus. `step` prints the line of each.
+ */
+export async function runFuzzTargets(seconds, step) {
+  const sources = readdirSync(join(root, 'test', 'native', 'fuzz'));
+  const targets = sources.filter((n) => n.endsWith('_fuzz.cc')).map((n) => n.slice(0, -'.cc'.length));
+  if (targets.length === 0) throw new StepError('test/native/fuzz has no *_fuzz.cc');
+  for (const target of targets) await step(`fuzz ${target}`, () => runFuzzTarget(target, seconds));
+}
+
+async function runFuzzTarget(target, seconds) {
+  const seeds = join(root, 'test', 'native', 'fuzz', 'corpus', target.replace(/_fuzz$/, ''));
+  if (!existsSync(seeds)) throw new StepError(`${target} has no seed corpus: expected ${seeds}`);
+  const scratch = join(buildFolder('fuzz'), 'corpus', target);
+  const finds = join(buildFolder('fuzz'), 'finds', `${target}-`);
+  mkdirSync(scratch, { recursive: true });
+  mkdirSync(join(buildFolder('fuzz'), 'finds'), { recursive: true });
+  const args = [
+    `-max_total_time=${seconds}`,
+    `-timeout=${FUZZ_INPUT_SECONDS_MAX}`,
+    `-rss_limit_mb=${FUZZ_MEMORY_MIB_MAX}`,
+    `-artifact_prefix=${finds}`,
+    '-print_final_stats=1',
+    '-verbosity=1',
+    scratch,
+    seeds,
+  ];
+  const output = await run(join(buildFolder('fuzz'), target), args, { cwd: root, env: environment });
+  const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? 0);
+  if (runs === 0) throw new CommandError(target, 'executed no input', output);
+  const coverage = /cov: (\d+)(?![\s\S]*cov: )/.exec(output)?.[1] ?? '?';
+  return `${runs.toLocaleString('en')} inputs, ${coverage} edges`;
+}

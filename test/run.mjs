@@ -1,0 +1,120 @@
+// Runs the tests, with all their own set-up: `node test/run.mjs [SUITE] [ARGUMENT...]`.
+// Without a suite: everything that fits ten minutes, what fails fast first.
+//   lint | unit [NAME...] | native [NAME...] | end-to-end [NAME...]   parts of the whole
+//   tsan [NAME...] | fuzz [SECONDS]                                   longer, on their own
+// NAME selects test files (native: GoogleTest names) that contain it.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+import { filesUnder, root } from '../deploy/setup/fingerprint.mjs';
+import { formatWithClangFormat, formatWithPrettier } from '../deploy/setup/format.mjs';
+import { generate } from '../deploy/setup/generate.mjs';
+import { printFailure, run, step, StepError } from '../deploy/setup/report.mjs';
+import * as setup from '../deploy/setup/steps.mjs';
+import { buildNative, runCoreTests, runFuzzTargets } from './native/run-native.mjs';
+
+const UNIT_TEST_PROCESSES_MAX = 2;
+
+async function prepare() {
+  await step('system packages', () => setup.ensureSystemPackages('test'));
+  await step('node packages', setup.ensureNpmPackages);
+}
+
+async function lintFast() {
+  await step('format: TypeScript and documents', () => formatWithPrettier(true));
+  await step('format: C++', () => formatWithClangFormat(true));
+  await step('generated code is current', () => generate(true));
+  await step('compile and check types', setup.ensureCompiled);
+}
+
+async function eslint() {
+  const bin = join('node_modules', 'eslint', 'bin', 'eslint.js');
+  const cache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'build/eslint/'];
+  await run(process.execPath, [bin, '--max-warnings', '0', ...cache, '.'], { cwd: root });
+  return 'ok';
+}
+
+async function prepareNode() {
+  await step('addon', setup.ensureAddon);
+  await step('compile and check types', setup.ensureCompiled);
+}
+
+/** Runs the compiled tests of test/`folder`, reporting as they go; node:test closes with its counts. */
+async function nodeTests(folder, names, processesMax) {
+  const files = filesUnder(`test/${folder}`, (path) => path.endsWith('.test.ts'))
+    .filter((path) => names.length === 0 || names.some((name) => path.includes(name)))
+    .map((path) => join('dist', path.replace(/\.ts$/, '.js')));
+  if (files.length === 0)
+    throw new StepError(`no file of test/${folder} matches ${names.join(' ')}`);
+  process.stdout.write(`\n${folder} tests\n`);
+  const args = ['--enable-source-maps', '--test', `--test-concurrency=${processesMax}`, ...files];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  const code = await new Promise((resolve, reject) =>
+    child.on('error', reject).on('close', resolve),
+  );
+  if (code !== 0) throw new StepError(`${folder} tests failed`);
+}
+
+const unit = (names) => nodeTests('unit', names, UNIT_TEST_PROCESSES_MAX);
+const endToEnd = (names) => nodeTests('end-to-end', names, 1); // each test runs several agents already
+
+async function native(sanitizer, names) {
+  await step(`native build (${sanitizer})`, () => buildNative(sanitizer));
+  await step(`native tests (${sanitizer})`, () => runCoreTests(sanitizer, names));
+}
+
+async function everything() {
+  await prepare();
+  await lintFast();
+  await step('eslint', eslint);
+  await step('addon', setup.ensureAddon);
+  await unit([]);
+  await native('address,undefined', []);
+  await endToEnd([]);
+}
+
+const suites = {
+  lint: async () => {
+    await prepare();
+    await lintFast();
+    await step('eslint', eslint);
+  },
+  unit: async (names) => {
+    await prepare();
+    await prepareNode();
+    await unit(names);
+  },
+  'end-to-end': async (names) => {
+    await prepare();
+    await prepareNode();
+    await endToEnd(names);
+  },
+  native: async (names) => {
+    await prepare();
+    await native('address,undefined', names);
+  },
+  tsan: async (names) => {
+    await prepare();
+    await native('thread', names);
+  },
+  fuzz: async ([seconds = '20']) => {
+    await prepare();
+    if (!/^\d+$/.test(seconds))
+      throw new StepError(`fuzz ${seconds}: expected whole seconds a target`);
+    await step('native build (fuzz)', () => buildNative('fuzz'));
+    await runFuzzTargets(Number(seconds), step);
+  },
+};
+
+async function main([suite, ...rest]) {
+  const startedMs = performance.now();
+  if (suite === undefined) await everything();
+  else if (Object.hasOwn(suites, suite)) await suites[suite](rest);
+  else throw new StepError(`no suite "${suite}": expected ${Object.keys(suites).join(', ')}`);
+  process.stdout.write(`\nall passed in ${Math.round((performance.now() - startedMs) / 1000)} s\n`);
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  printFailure(error);
+  process.exitCode = 1;
+});
