@@ -21,11 +21,11 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "codec/codec.h"
 #include "engine/op_batch.h"
 
 namespace cfsrepl {
 
-enum class CodecId : uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
 
 struct EngineOptions {
   std::string data_dir;  // created when missing; locked while open
@@ -107,7 +107,7 @@ struct FrameSummary {
   Lsn first_lsn = 0;
   Lsn last_lsn = 0;
   Hlc hlc_max = 0;
-  CodecId codec = CodecId::kNone;
+  Codec codec = Codec::None;
   uint32_t entry_count = 0;   // in the frame, after compaction
   uint32_t raw_bytes = 0;     // body before compression
   uint32_t total_bytes = 0;   // header and stored body
@@ -126,7 +126,7 @@ struct SealedFrame {
 struct FeedOptions {
   bool compact = true;
   bool forward = false;  // also frames of other sites, as they came
-  CodecId codec = CodecId::kLz4;
+  Codec codec = Codec::Lz4;
   int level = 0;         // codec's own; 0 is its default
   uint32_t raw_bytes_target = limits::kFrameRawBytesTarget;
 };
@@ -203,7 +203,7 @@ struct EngineStatus {
   uint64_t recovered_entries = 0, recovery_ns = 0, recovered_torn_bytes = 0;
 };
 
-struct CollectResult {
+struct CollectReport {
   uint64_t segments = 0;
   uint64_t bytes = 0;
   std::string held_by;  // what keeps the next segment: "peer 2", "checkpoint", "retention", "nothing"
@@ -260,7 +260,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // [slow]
   virtual Status Checkpoint() = 0;
-  virtual Result<CollectResult> Collect(bool aggressive, bool audit_only) = 0;
+  virtual Result<CollectReport> Collect(bool aggressive, bool audit_only) = 0;
 
   virtual EngineStatus GetStatus() const = 0;
 

@@ -1,0 +1,119 @@
+#include "engine/metadata.h"
+
+#include <algorithm>
+
+#include "engine/vector_codec.h"
+
+namespace cfsrepl {
+
+namespace {
+constexpr uint32_t kMetadataVersion = 1;
+}
+
+uint64_t Metadata::SeqOf(const Origin& origin, Shard shard) const {
+  auto it = seqs_.find(origin);
+  return it == seqs_.end() || shard >= it->second.size() ? 0 : it->second[shard];
+}
+
+std::vector<uint64_t>* Metadata::SeqsOf(const Origin& origin) {
+  std::vector<uint64_t>& seqs = seqs_[origin];
+  if (seqs.empty()) seqs.resize(shard_count_);
+  return &seqs;
+}
+
+bool Metadata::RaiseSeq(const Origin& origin, Shard shard, uint64_t seq) {
+  if (shard >= shard_count_) return false;
+  uint64_t& mark = (*SeqsOf(origin))[shard];
+  mark = std::max(mark, seq);
+  return true;
+}
+
+void Metadata::SeeInode(Inode inode, SiteId site) {
+  if (SiteOfInode(inode) != site) return;
+  inodes_minted = std::max(inodes_minted, inode & ((uint64_t{1} << kInodeSiteShift) - 1));
+}
+
+std::vector<OriginCursor> Metadata::Cursors(const Origin& own, bool with_shards) const {
+  std::vector<OriginCursor> cursors;
+  auto add = [&](const Origin& origin, Lsn lsn) {
+    OriginCursor cursor{origin, lsn, {}};
+    auto it = seqs_.find(origin);
+    if (with_shards && it != seqs_.end()) {
+      for (size_t shard = 0; shard < it->second.size(); shard++) {
+        if (it->second[shard] != 0) {
+          cursor.shards.push_back({static_cast<Shard>(shard), it->second[shard]});
+        }
+      }
+    }
+    cursors.push_back(std::move(cursor));
+  };
+  add(own, held.Get(own));
+  for (const auto& [origin, lsn] : held.lsns()) {
+    if (origin != own) add(origin, lsn);
+  }
+  return cursors;
+}
+
+std::vector<uint8_t> Metadata::Encode() const {
+  ByteWriter out;
+  out.Put<uint32_t>(kMetadataVersion);
+  out.Put<uint32_t>(shard_count_);
+  out.Put<uint64_t>(last_hlc);
+  out.Put<uint64_t>(epoch);
+  out.Put<uint64_t>(inodes_minted);
+  PutVersionVector(held, &out);
+  out.Put<uint32_t>(static_cast<uint32_t>(peer_cursors.size()));
+  for (const auto& [peer, cursor] : peer_cursors) {
+    out.Put<uint16_t>(peer);
+    PutVersionVector(cursor, &out);
+  }
+  out.Put<uint32_t>(static_cast<uint32_t>(seqs_.size()));
+  for (const auto& [origin, seqs] : seqs_) {
+    PutOrigin(origin, &out);
+    for (uint64_t seq : seqs) out.Put<uint64_t>(seq);
+  }
+  return out.Take();
+}
+
+Result<Metadata> Metadata::Decode(Bytes bytes) {
+  ByteReader in(bytes);
+  const uint32_t version = in.Get<uint32_t>();
+  if (in.ok() && version != kMetadataVersion) {
+    return Status(Code::kUnsupported, "checkpoint metadata version " + std::to_string(version) +
+                                          ", expected " + std::to_string(kMetadataVersion));
+  }
+  const uint32_t shard_count = in.Get<uint32_t>();
+  if (shard_count == 0 || shard_count > limits::kShardsMax) {
+    return Status(Code::kCorrupt,
+                  "checkpoint metadata: shard count " + std::to_string(shard_count) +
+                      ", expected 1 to " + std::to_string(limits::kShardsMax));
+  }
+  Metadata metadata(shard_count);
+  metadata.last_hlc = in.Get<uint64_t>();
+  metadata.epoch = in.Get<uint64_t>();
+  metadata.inodes_minted = in.Get<uint64_t>();
+  metadata.held = GetVersionVector(&in);
+  const uint32_t peers = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < peers && in.ok(); i++) {
+    const SiteId peer = in.Get<uint16_t>();
+    metadata.peer_cursors[peer] = GetVersionVector(&in);
+  }
+  const uint32_t origins = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < origins && in.ok(); i++) {
+    std::vector<uint64_t>* seqs = metadata.SeqsOf(GetOrigin(&in));
+    for (uint64_t& seq : *seqs) seq = in.Get<uint64_t>();
+  }
+  if (!in.finished()) {
+    return Status(Code::kCorrupt, "checkpoint metadata of " + std::to_string(bytes.size()) +
+                                      " bytes does not follow its format");
+  }
+  return metadata;
+}
+
+VersionVector ToVersionVector(const std::vector<OriginCursor>& cursors) {
+  VersionVector vector;
+  for (const OriginCursor& cursor : cursors) vector.Raise(cursor.origin, cursor.lsn);
+  return vector;
+}
+
+}  // namespace cfsrepl

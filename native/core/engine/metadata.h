@@ -1,0 +1,57 @@
+// What an engine must remember besides the registers: what it holds, whom it has told, where its
+// numbers stand. Derived from the log record by record, saved whole in each checkpoint.
+#ifndef CFS_REPL_ENGINE_METADATA_H_
+#define CFS_REPL_ENGINE_METADATA_H_
+
+#include <map>
+#include <span>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "engine/engine.h"
+
+namespace cfsrepl {
+
+// The low 48 bits of an inode number count; the high 16 are the minting site.
+inline constexpr int kInodeSiteShift = 48;
+inline SiteId SiteOfInode(Inode inode) { return static_cast<SiteId>(inode >> kInodeSiteShift); }
+
+class Metadata {
+ public:
+  explicit Metadata(uint32_t shard_count = 0) : shard_count_(shard_count) {}
+
+  VersionVector held;
+  Hlc last_hlc = 0;
+  Epoch epoch = 1;
+  uint64_t inodes_minted = 0;  // counter part of the last inode this site minted
+  std::map<SiteId, VersionVector> peer_cursors;
+
+  uint32_t shard_count() const { return shard_count_; }
+
+  // The highest source number in (origin, shard); 0 before the first.
+  uint64_t SeqOf(const Origin& origin, Shard shard) const;
+  // Raises; never lowers. False if `shard` is not below the shard count.
+  bool RaiseSeq(const Origin& origin, Shard shard, uint64_t seq);
+  // One origin's marks, for a writer that raises one an entry: valid until another origin is added.
+  std::vector<uint64_t>* SeqsOf(const Origin& origin);
+
+  // Remembers an inode number of `site`, so that minting goes on past it.
+  void SeeInode(Inode inode, SiteId site);
+
+  std::vector<OriginCursor> Cursors(const Origin& own, bool with_shards) const;
+
+  std::vector<uint8_t> Encode() const;
+  static Result<Metadata> Decode(Bytes bytes);
+
+ private:
+  uint32_t shard_count_;
+  std::map<Origin, std::vector<uint64_t>> seqs_;
+};
+
+VersionVector ToVersionVector(const std::vector<OriginCursor>& cursors);
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_METADATA_H_
