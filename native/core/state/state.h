@@ -1,0 +1,178 @@
+// State: the registers of one volume and the tree they show.
+//
+// Everything is a last-write-wins register (store.h); Merge keeps the greater stamp, so any order,
+// duplication or batching of the same entries gives the same registers. The visible tree is a pure
+// function of the registers (visible_tree.h), kept current with every merge and never replicated.
+//
+// Threads: none of its own and not safe by itself; the engine locks. const methods may run together
+// when nothing else does. Nothing it returns points into it unless the comment says so.
+//
+// Errors: kNotFound, kNotDirectory and kInvalidArgument name the path or inode; kMalformed an entry
+// that breaks FORMAT.md; kTooLarge when a table of limits.h is full. After an error nothing changed,
+// except that placeholders (inodes known by number only) may exist.
+#ifndef CFS_REPL_STATE_STATE_H_
+#define CFS_REPL_STATE_STATE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "state/origin_table.h"
+#include "state/register_records.h"
+
+namespace cfsrepl {
+
+class Store;
+class VisibleTree;
+
+// What a visible name leads to.
+struct NameEntry {
+  Inode parent = 0;
+  Inode inode = 0;
+  LinkId link;  // what unlink, rmdir and rename must name; none for the root
+  Kind kind = Kind::kNone;
+};
+
+struct ListedName {
+  std::string name;  // as visible: a name that lost a conflict shows as name~site.incarnation.lsn
+  NameEntry entry;
+};
+
+// An inode without its strings: no allocation, for admission.
+struct InodeAttributes {
+  Inode inode = 0;
+  Kind kind = Kind::kNone;
+  uint32_t mode = 0;  // type and permission bits, as stat gives them
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint64_t size = 0;
+  uint64_t extent_ref = 0;
+  int64_t atime_ns = 0;
+  int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;  // physical part of the greatest stamp on the inode, its links and xattrs
+  uint32_t rdev = 0;
+  uint32_t file_flags = 0;
+  uint32_t project = 0;
+  uint32_t nlink = 0;  // visible names; directories: 2 + visible subdirectories; 0: no visible name
+  // Some link of it is removed and not visible: an entry that changes it now must not carry
+  // kEntryAssertsLinks.
+  bool has_removed_link = false;
+};
+
+struct NamedValue {
+  std::string key;
+  std::string value;
+};
+
+struct VisibleLink {
+  Inode parent = 0;
+  std::string name;
+  LinkId link;
+};
+
+struct InodeView {
+  InodeAttributes attributes;
+  std::string target;              // symlinks
+  std::vector<NamedValue> xattrs;  // sorted by key
+  std::vector<VisibleLink> links;  // sorted by (parent, name)
+};
+
+struct DumpedName {
+  std::string path;
+  InodeAttributes attributes;
+  std::string target;
+  std::vector<NamedValue> xattrs;
+};
+
+struct StateCounters {
+  uint64_t inodes = 0;         // records, placeholders and removed ones included
+  uint64_t live_inodes = 0;    // with a visible name, and the root
+  uint64_t links = 0;          // records, removed ones included
+  uint64_t visible_names = 0;
+  uint64_t xattrs = 0;         // records, removed ones included
+  uint64_t memory_bytes = 0;   // slabs, arena and tables, as allocated
+  uint64_t unknown_entries = 0;  // of a newer schema or op: counted, not merged
+};
+
+class State {
+ public:
+  State();  // the root alone: inode 1, directory, 0755, uid and gid 0
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // The local index of an origin, stable for the life of this State. kTooLarge past limits::kOriginsMax.
+  Result<OriginIndex> Intern(const Origin& origin);
+  const OriginTable& origins() const;
+
+  // Merges one verified entry of `origin`. An entry that was merged before changes nothing.
+  // write, truncate and setattr cost one lookup and no allocation.
+  Status Merge(const EntryHeader& header, Bytes payload, OriginIndex origin);
+
+  // Starts loading what Merge of an entry of this inode will touch. For batches: call it for all
+  // entries of a group of 16 or so, then Merge them.
+  void Prefetch(Inode inode) const;
+
+  // Merge registers that another State wrote (checkpoint, bootstrap, repair); see register_records.h.
+  // The caller has checked lengths and names. Stamps and link ids are in this State's indices.
+  Status MergeInodeRecord(const InodeRecordView& record);
+  Status MergeLinkRecord(Inode child, const LinkRecordView& record);
+  Status MergeXattrRecord(Inode inode, const XattrRecordView& record);
+
+  // The visible name `name` in directory `parent`; nullopt if there is none.
+  std::optional<NameEntry> LookupName(Inode parent, Bytes name) const;
+
+  // Further links of the same inode under the same register name, which LookupName's link hides.
+  // An unlink or rename of the name must remove these too, or one of them shows. Almost always empty.
+  std::vector<LinkId> HiddenDuplicates(Inode parent, Bytes name) const;
+
+  // "/a/b" by visible names; "/" is the root; repeated and trailing slashes are ignored; symlinks are
+  // not followed. kNotFound and kNotDirectory name the component.
+  Result<NameEntry> ResolvePath(Bytes path) const;
+
+  // False for an inode that was never created (or not yet heard of).
+  bool GetAttributes(Inode inode, InodeAttributes* out) const;
+  Result<InodeView> GetInode(Inode inode) const;
+
+  // The path of its first visible link by (parent, name). kNotFound if no name of it is visible or
+  // a directory above has none.
+  Result<std::string> PathOf(Inode inode) const;
+
+  // Live links whose register names this directory. One that shows in the root because of a cut
+  // cycle counts here, so rmdir is refused until it is renamed.
+  uint64_t ChildCount(Inode directory) const;
+
+  // Visible names in `directory` greater than `after` in byte order (empty: from the first), at most
+  // `max`.
+  std::vector<ListedName> ListDirectory(Inode directory, Bytes after, size_t max) const;
+
+  // True if `ancestor` is `inode` or a directory above it on its visible path.
+  bool IsAncestor(Inode ancestor, Inode inode) const;
+
+  // Appends visible names to *out in byte order of the whole path, from the first path greater than
+  // `after` (empty: from the first), at most `max`. Fewer means the end. The root itself has no name
+  // and is not listed. Changes between two calls show if they sort after the position.
+  void Dump(Bytes after, size_t max, std::vector<DumpedName>* out) const;
+
+  StateCounters counters() const;
+
+  // For checkpoint.h and digest.h.
+  Store& store() { return *store_; }
+  const Store& store() const { return *store_; }
+  const VisibleTree& tree() const { return *tree_; }
+
+ private:
+  class OpMerger;
+
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<VisibleTree> tree_;
+  uint64_t unknown_entries_ = 0;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_STATE_STATE_H_
