@@ -13,6 +13,7 @@ const FOR_BUILD = [
   { packages: ['liblz4-dev'], header: 'lz4.h' },
   { packages: ['libzstd-dev'], header: 'zstd.h' },
   { packages: ['libxxhash-dev'], header: 'xxhash.h' },
+  { packages: ['libabsl-dev'], header: 'absl/container/btree_set.h' },
   { packages: ['libflatbuffers-dev'], header: 'flatbuffers/flatbuffers.h' },
   // Debian 12's default Boost (1.74) is older than the flat hash map; its 1.81 lies beside it.
   {
