@@ -34,7 +34,7 @@ class AlignedBuffer {
 };
 
 // Hands out buffers and takes them back when the last reference goes, so that the memory the log
-// writes from is warm. Sizes are powers of two of blocks. Any thread.
+// writes from is warm. Any thread.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   // Keeps at most `idle_bytes_max` of returned buffers; what is handed out is the caller's to bound.
