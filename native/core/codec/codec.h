@@ -28,9 +28,10 @@ class CodecContext {
   CodecContext& operator=(CodecContext&&) noexcept;
 
   // Compresses `raw` into `out` and returns the bytes written; 0 if the result does not fit in `out`,
-  // which is how a caller asks for "only if smaller". `zstd_level` is 1 to kZstdLevelMax and only read
-  // for Zstd. kInvalidArgument for a level or codec out of range; kTooLarge past kFrameRawBytesMax.
-  Result<size_t> Compress(Codec codec, int zstd_level, Bytes raw, std::span<uint8_t> out);
+  // which is how a caller asks for "only if smaller". `level` is 1 to kZstdLevelMax for Zstd, and 0 is
+  // the codec's default; the others have no levels and ignore it. kInvalidArgument for a level or codec
+  // out of range; kTooLarge past kFrameRawBytesMax.
+  Result<size_t> Compress(Codec codec, int level, Bytes raw, std::span<uint8_t> out);
 
   // Decompresses untrusted `stored` into all of `out`: kMalformed unless it is one whole stream of
   // exactly out.size() bytes. Never writes outside `out`, never allocates by what `stored` claims.

@@ -49,34 +49,40 @@ class Compactor {
     uint32_t generation;
     uint32_t entry;  // a later entry with this inode and key
   };
+  enum class Fate : uint8_t { kAlive, kRemoved, kStays, kVanishes };
   // An inode made in this batch.
   struct ObjectSlot {
     Inode inode;
     uint32_t generation;
     uint32_t first_entry;  // the one that made it; its LSN is the link's identity
-    uint32_t last_name;    // the latest structural entry, from which name_before_ leads back
-    uint32_t children;     // entries that stay so far and name it as a parent
-    bool removed;
-    bool stays;
+    uint32_t last_name;    // its latest structural entry, from which name_before_ leads back
+    uint32_t children;     // entries not vanished so far that name it as a parent
+    Fate fate;
   };
 
   void Prepare(size_t entry_count);
+  bool IsSuperseded(std::span<const EntryView> entries, size_t index);
+  bool AreFieldsSuperseded(const EntryView& entry);
+  bool IsXattrSuperseded(std::span<const EntryView> entries, size_t index);
+
+  // Returns whether anything vanishes; the fates in objects_ then say what.
   bool FindVanishing(const Origin& origin, std::span<const EntryView> entries);
   void TrackObject(const Origin& origin, std::span<const EntryView> entries, uint32_t index);
-  void CountParents(std::span<const EntryView> entries, uint32_t index, uint32_t change);
-  bool IsSuperseded(std::span<const EntryView> entries, uint32_t index);
+  void TrackReferences(std::span<const EntryView> entries, uint32_t index);
+  void CountParents(const EntryView& entry, uint32_t change);
+  bool Vanishes(const EntryView& entry, size_t index);
   ObjectSlot* FindObject(Inode inode);
-  ObjectSlot* AddObject(Inode inode, uint32_t index);
+  void AddObject(Inode inode, uint32_t index);
 
   uint32_t generation_ = 0;
-  uint32_t shift_ = 0;  // 64 minus the log2 of the tables' length
+  int shift_ = 0;          // 64 minus the log2 of the slots in use
+  size_t slot_mask_ = 0;   // slots in use, less one
   std::vector<FieldSlot> fields_;
   std::vector<XattrSlot> xattrs_;
   std::vector<ObjectSlot> objects_;
-  std::vector<uint32_t> name_before_;   // by entry: the same object's previous structural entry
-  std::vector<uint32_t> removals_;      // entries that removed an object, ascending
-  std::vector<uint8_t> vanished_;       // by entry
-  std::vector<uint32_t> kept_reversed_;
+  std::vector<uint32_t> name_before_;  // by entry: the same object's previous structural entry
+  std::vector<uint32_t> removals_;     // entries that removed an object, ascending
+  std::vector<uint32_t> kept_descending_;
 };
 
 }  // namespace cfsrepl

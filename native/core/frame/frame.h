@@ -68,9 +68,10 @@ struct FrameView {
   Codec codec = Codec::None;
   uint32_t raw_bytes = 0;
   uint32_t stored_bytes = 0;
-  uint32_t unsupported_count = 0;  // entries of a newer schema or op: keep, forward, report
+  uint32_t unsupported_count = 0;  // entries of a newer schema or op (Verify::kAll only)
   std::span<const EntryHeader> entries;
   Bytes payload;
+  Bytes body;  // the FlatBuffer itself, raw_bytes long
   std::span<const SeenSection> sections;  // at least one; sections[0].from_lsn <= info.first_lsn
   std::span<const ShardRange> shards;     // ascending by shard
 

@@ -25,7 +25,8 @@ class SectionList {
   size_t size() const { return sections_.size(); }
   Lsn from_lsn(size_t index) const { return sections_[index].from_lsn; }
   std::span<const schema::OriginLsn> seen(size_t index) const;
-  size_t body_bytes() const;  // that the sections take in a body
+  size_t body_bytes() const;                     // that the sections take in a body
+  size_t body_bytes_with(size_t origins) const;  // the same with one more of so many origins
 
  private:
   struct Section {
@@ -45,7 +46,6 @@ class ShardRangeTable {
   void Cover(Shard shard, uint64_t first_seq, uint64_t last_seq);
 
   size_t size() const { return used_.size(); }
-  size_t body_bytes() const { return used_.size() * sizeof(ShardRange); }
   // Ascending by shard, into *out, which has room for size().
   void CopyTo(ShardRange* out) const;
 
@@ -60,7 +60,8 @@ class ShardRangeTable {
 };
 
 // How long a body is, exactly. FORMAT.md, "Frame body", draws it.
-size_t BodyBytes(const SectionList& sections, const ShardRangeTable& shards, size_t entry_count,
+// `sections_bytes` is SectionList::body_bytes().
+size_t BodyBytes(size_t sections_bytes, size_t shard_count, size_t entry_count,
                  size_t payload_bytes);
 
 // Where the caller puts the entries and the payload area of a body just laid out.

@@ -55,12 +55,13 @@ class FrameWriter {
   std::vector<EntryHeader> entries_;
   Buffer payload_;
   SectionList sections_;
+  std::vector<schema::OriginLsn> seen_scratch_;
   ShardRangeTable shards_;
 };
 
 struct SealOptions {
   Codec codec = Codec::None;
-  int zstd_level = kZstdLevelDefault;
+  int level = 0;  // as CodecContext::Compress has it
 };
 
 struct SealResult {
@@ -85,7 +86,10 @@ class FrameSealer {
                           std::span<const uint32_t> kept, const SealOptions& options, Buffer* out);
 
  private:
+  // Range, HLC, sections and shard ranges of them all.
   Status Gather(std::span<const FrameView> frames);
+  void WriteBody(std::span<const EntryView> entries, std::span<const uint32_t> kept,
+                 size_t payload_bytes, uint8_t* body) const;
 
   FrameInfo info_;
   SectionList sections_;
