@@ -1,0 +1,174 @@
+/**
+ * What the admin API needs of a node, and nothing more: `daemon.ts` fills it from the running node, a
+ * test from memory. Every method may be called at any time between start and close, and rejects with
+ * an error whose `code` is one of the stable `CFS_…` codes.
+ *
+ * 64-bit numbers that identify or that may pass 2^53 are bigint; counts, sizes and times are number
+ * with the unit last. Times ending in `UnixMs` count from the Unix epoch.
+ */
+import type {
+  CollectResult,
+  Digest,
+  EngineStatus,
+  InodeInfo,
+  NamedInode,
+  OriginCursor,
+} from '../../bindings';
+
+/** The state of one peer, as this node sees it. */
+export interface PeerView {
+  readonly site: number;
+  readonly name: string;
+  /** "connected", "connecting" or another word of the conduit's; only "connected" carries entries. */
+  readonly state: string;
+  readonly endpoint?: string;
+  /** Why there is no connection, or why the last one ended. */
+  readonly lastError?: string;
+  /** Own entries that the peer has not confirmed as durable. 0: it has everything. */
+  readonly lagEntries: bigint;
+  /** Age of the oldest of them; 0 when there is none. */
+  readonly lagMs: number;
+  /** The last own LSN that is durable at the peer. */
+  readonly ackedLsn: bigint;
+  /** What the peer holds of every origin. */
+  readonly held: readonly OriginCursor[];
+  readonly rttMs?: number;
+  /** The peer's clock minus ours. */
+  readonly clockSkewMs?: number;
+  readonly framesSent: number;
+  readonly entriesSent: number;
+  readonly bytesSent: number;
+  readonly framesReceived: number;
+  readonly entriesReceived: number;
+  readonly bytesReceived: number;
+  readonly reconnects: number;
+  readonly errors: number;
+}
+
+export interface NodeView {
+  readonly site: number;
+  readonly name: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly startedUnixMs: number;
+  readonly dataDir: string;
+  readonly engine: EngineStatus;
+  readonly peers: readonly PeerView[];
+}
+
+export type HealthWord = 'HEALTHY' | 'DEGRADED' | 'DOWN';
+
+export interface HealthCheck {
+  /** What was looked at, such as "journal" or "peer 2". */
+  readonly name: string;
+  readonly state: HealthWord;
+  /** One line for an operator: what is wrong and what follows from it; or what is right. */
+  readonly detail: string;
+}
+
+/** The whole is as bad as its worst check. DOWN: this node does not accept or keep entries. */
+export interface HealthView {
+  readonly state: HealthWord;
+  readonly checks: readonly HealthCheck[];
+}
+
+/** A line of input that was refused. */
+export interface LineError {
+  /** From 1, blank lines counted. */
+  readonly line: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface AppendLinesResult {
+  readonly lines: number;
+  readonly appended: number;
+  readonly duplicates: number;
+  readonly unchanged: number;
+  readonly refused: number;
+  /** The first refused lines. Without `keepGoing` at most one: nothing after it was read. */
+  readonly errors: readonly LineError[];
+  /** 0 when nothing was journaled. */
+  readonly firstLsn: bigint;
+  readonly lastLsn: bigint;
+}
+
+export interface TailOptions {
+  readonly fromLsn: bigint;
+  readonly shard?: number;
+  /** Wait for entries to come instead of ending with the last. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Totals of an import, so far or in the end. */
+export interface ImportTotals {
+  readonly walked: {
+    readonly names: number;
+    readonly directories: number;
+    readonly files: number;
+    readonly symlinks: number;
+    readonly hardLinks: number;
+    readonly specials: number;
+    /** Sum of the sizes of regular files. */
+    readonly bytes: bigint;
+    /** Could not be read. */
+    readonly skipped: number;
+    readonly skippedNames: readonly { readonly path: string; readonly reason: string }[];
+  };
+  /** Entries, durable here. */
+  readonly appended: number;
+  /** Names that were there before, and were left as they are. */
+  readonly existing: number;
+  readonly refused: number;
+  readonly errors: readonly { readonly code: string; readonly reason: string }[];
+  readonly lastLsn: bigint;
+}
+
+export interface ImportOptions {
+  /** Where in the replicated tree the directory's content goes; missing directories are made. */
+  readonly target: Uint8Array;
+  readonly signal: AbortSignal;
+  readonly onProgress: (totals: ImportTotals) => void;
+}
+
+export interface CertificateView {
+  /** "own", or whose CA it is. */
+  readonly role: string;
+  readonly file: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly site?: number;
+  readonly notBeforeUnixMs: number;
+  readonly notAfterUnixMs: number;
+  readonly fingerprintSha256: string;
+}
+
+export interface AdminTarget {
+  status(): NodeView;
+  health(): HealthView;
+  /** The Prometheus exposition format. */
+  metricsText(): Promise<string>;
+
+  collect(options: { aggressive: boolean; auditOnly: boolean }): Promise<CollectResult>;
+
+  lookup(inode: bigint): Promise<InodeInfo>;
+  lookupPath(path: Uint8Array): Promise<InodeInfo>;
+  /** Names of a directory in byte order after `after`; NamedInode.path is the name. */
+  list(path: Uint8Array, after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
+  /** Every visible name in byte order of the whole path, after `after`. */
+  dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
+  digest(): Promise<Digest>;
+
+  /** Resolves with the totals also when a refused line ended it. */
+  appendLines(
+    chunks: AsyncIterable<Uint8Array>,
+    options: { keepGoing: boolean },
+  ): Promise<AppendLinesResult>;
+  /** Complete lines of JSON, some at a time, each with its newline. Ends when `signal` aborts. */
+  tailLines(options: TailOptions): AsyncIterable<string>;
+  /** `directory` is on this machine, as the agent's user sees it. */
+  importTree(directory: Uint8Array, options: ImportOptions): Promise<ImportTotals>;
+
+  tlsStatus(): Promise<readonly CertificateView[]>;
+}

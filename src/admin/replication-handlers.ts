@@ -1,0 +1,63 @@
+/** The node as a whole: /health, /metrics, /replication/*, /tls/status. */
+import type { AdminTarget } from './admin-target';
+import { jsonReply, type Reply } from './reply';
+import type { AdminRequest } from './request';
+import {
+  certificatesForm,
+  cursorsForm,
+  healthForm,
+  journalForm,
+  lagDocument,
+  statusForm,
+} from './status-form';
+
+/** For an orchestrator: 503 only when a restart or another node is called for. */
+export function orchestratorHealth(target: AdminTarget): Reply {
+  const health = target.health();
+  return jsonReply(healthForm(target.status(), health), health.state === 'DOWN' ? 503 : 200);
+}
+
+export function health(target: AdminTarget): Reply {
+  return jsonReply(healthForm(target.status(), target.health()));
+}
+
+export async function metrics(target: AdminTarget): Promise<Reply> {
+  return {
+    kind: 'text',
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    body: await target.metricsText(),
+  };
+}
+
+export function status(target: AdminTarget): Reply {
+  return jsonReply(statusForm(target.status(), target.health(), Date.now()));
+}
+
+export function lag(target: AdminTarget): Reply {
+  return jsonReply(lagDocument(target.status()));
+}
+
+export function cursors(target: AdminTarget): Reply {
+  return jsonReply(cursorsForm(target.status()));
+}
+
+export function journal(target: AdminTarget): Reply {
+  return jsonReply(journalForm(target.status()));
+}
+
+export async function collect(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  const auditOnly = request.params.flag('audit_only');
+  const aggressive = request.params.flag('aggressive');
+  const collected = await target.collect({ aggressive, auditOnly });
+  return jsonReply({
+    audit_only: auditOnly,
+    aggressive,
+    segments: collected.segments,
+    bytes: collected.bytes,
+    held_by: collected.heldBy,
+  });
+}
+
+export async function tlsStatus(target: AdminTarget): Promise<Reply> {
+  return jsonReply(certificatesForm(await target.tlsStatus(), Date.now()));
+}

@@ -1,0 +1,220 @@
+/**
+ * Every route of the admin API, once. `server.ts` serves this table, docs/openapi.yaml describes it
+ * (a test compares them), and `cfs` speaks it.
+ */
+import type { AdminTarget } from './admin-target';
+import { append, importDirectory, tail } from './journal-handlers';
+import { digest, dump, list, lookup } from './meta-handlers';
+import {
+  collect,
+  cursors,
+  health,
+  journal,
+  lag,
+  metrics,
+  orchestratorHealth,
+  status,
+  tlsStatus,
+} from './replication-handlers';
+import type { Reply } from './reply';
+import type { AdminRequest, ParamSpec } from './request';
+
+/** What one must be allowed to do: look, change what is replicated, or manage the agent. */
+export type Role = 'viewer' | 'operator' | 'admin';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** One line, the OpenAPI summary. */
+  readonly summary: string;
+  readonly role: Role;
+  readonly params: readonly ParamSpec[];
+  readonly answers: 'json' | 'lines' | 'text';
+  /** True if a body is read; otherwise one is dropped. */
+  readonly takesBody?: boolean;
+  /** Only over the Unix socket, whose mode says who may. */
+  readonly unixSocketOnly?: boolean;
+  readonly handle: (target: AdminTarget, request: AdminRequest) => Reply | Promise<Reply>;
+}
+
+function bytesParam(name: string, description: string): ParamSpec[] {
+  return [
+    { name, kind: 'text', description },
+    { name: `${name}_base64`, kind: 'base64', description: `${name}, when it is not UTF-8` },
+  ];
+}
+
+const PAGE_PARAMS: readonly ParamSpec[] = [
+  ...bytesParam('after', 'the last one already seen; the answer starts behind it'),
+  { name: 'max', kind: 'integer', min: 1, description: 'how many at most' },
+];
+
+export const ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/health',
+    summary: 'For an orchestrator: 200, or 503 when this node cannot do its work',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: orchestratorHealth,
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics in the Prometheus exposition format',
+    role: 'viewer',
+    params: [],
+    answers: 'text',
+    handle: metrics,
+  },
+  {
+    method: 'GET',
+    path: '/replication/status',
+    summary: 'The node, its journal and its peers',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: status,
+  },
+  {
+    method: 'GET',
+    path: '/replication/lag',
+    summary: 'How far each peer is behind, in entries and milliseconds',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: lag,
+  },
+  {
+    method: 'GET',
+    path: '/replication/health',
+    summary: 'Every health check and what it found',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: health,
+  },
+  {
+    method: 'GET',
+    path: '/replication/cursors',
+    summary: 'What this node and each peer hold durably, by origin and shard',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: cursors,
+  },
+  {
+    method: 'GET',
+    path: '/replication/journal',
+    summary: 'Segments, position, commits and checkpoint of the journal',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: journal,
+  },
+  {
+    method: 'POST',
+    path: '/replication/gc',
+    summary: 'Delete journal segments that nobody needs any more',
+    role: 'operator',
+    params: [
+      { name: 'aggressive', kind: 'flag', description: 'checkpoint first and keep no retention' },
+      { name: 'audit_only', kind: 'flag', description: 'only say what would be deleted' },
+    ],
+    answers: 'json',
+    handle: collect,
+  },
+  {
+    method: 'GET',
+    path: '/meta/lookup',
+    summary: 'One inode, by number or by path',
+    role: 'viewer',
+    params: [
+      { name: 'inode', kind: 'uint64', description: 'the inode number' },
+      ...bytesParam('path', 'an absolute path'),
+    ],
+    answers: 'json',
+    handle: lookup,
+  },
+  {
+    method: 'GET',
+    path: '/meta/ls',
+    summary: 'The names in a directory, one a line, sorted by bytes',
+    role: 'viewer',
+    params: [...bytesParam('path', 'an absolute path of a directory'), ...PAGE_PARAMS],
+    answers: 'lines',
+    handle: list,
+  },
+  {
+    method: 'GET',
+    path: '/meta/dump',
+    summary: 'Every visible name, one a line, sorted by the bytes of the path',
+    role: 'viewer',
+    params: PAGE_PARAMS,
+    answers: 'lines',
+    handle: dump,
+  },
+  {
+    method: 'GET',
+    path: '/meta/digest',
+    summary: 'A digest of the live state, equal on sites that hold the same',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: digest,
+  },
+  {
+    method: 'POST',
+    path: '/journal/append',
+    summary: 'Append operations, JSON Lines in the body; answers when they are durable',
+    role: 'operator',
+    params: [
+      { name: 'keep_going', kind: 'flag', description: 'skip refused lines' },
+      {
+        name: 'first_line',
+        kind: 'integer',
+        min: 1,
+        description: 'the number of the first line, for messages',
+      },
+    ],
+    answers: 'json',
+    takesBody: true,
+    handle: append,
+  },
+  {
+    method: 'GET',
+    path: '/journal/tail',
+    summary: 'Entries of this node\'s own journal, one a line',
+    role: 'viewer',
+    params: [
+      { name: 'from', kind: 'uint64', description: 'the first LSN; 1 when left out' },
+      { name: 'shard', kind: 'integer', min: 0, max: 4095, description: 'only this shard' },
+      { name: 'follow', kind: 'flag', description: 'wait for what comes' },
+    ],
+    answers: 'lines',
+    handle: tail,
+  },
+  {
+    method: 'POST',
+    path: '/journal/import',
+    summary: 'Import a directory tree of the agent\'s machine; progress, then the result',
+    role: 'admin',
+    params: [
+      ...bytesParam('directory', 'the directory, on the machine of the agent'),
+      ...bytesParam('into', 'where its content goes in the replicated tree; / when left out'),
+    ],
+    answers: 'lines',
+    unixSocketOnly: true,
+    handle: importDirectory,
+  },
+  {
+    method: 'GET',
+    path: '/tls/status',
+    summary: 'The certificates in use and how long they last',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: tlsStatus,
+  },
+];
