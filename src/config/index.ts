@@ -1,0 +1,11 @@
+export { ConfigError, type ConfigIssue } from './config-error';
+export { loadConfig, parseConfig } from './load';
+export {
+  DEFAULT_ADMIN_PORT,
+  DEFAULT_CONDUIT_PORT,
+  type Config,
+  type ConfigInput,
+  type PeerConfig,
+} from './schema';
+export { renderTemplate, type TemplateValues } from './template';
+export { formatEndpoint, parseEndpoint, type Endpoint } from './values';
