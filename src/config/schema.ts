@@ -90,6 +90,7 @@ const peer = is.group(
       {
         about:
           'Where the peer listens, tried in turn. An empty list waits for the peer to connect.',
+        example: ['oslo.example.net:9500'],
       },
     ),
     codec: is.oneOf(['auto', 'none', 'lz4', 'zstd'], 'auto', {
