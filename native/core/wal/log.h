@@ -144,9 +144,6 @@ class LogReader {
   virtual Result<std::shared_ptr<const Record>> ReadAt(Position position) = 0;
 };
 
-// Bytes that an item of `length` takes in a record's body.
-inline constexpr size_t ItemBytes(size_t length) { return 8 + (length + 7) / 8 * 8; }
-
 }  // namespace cfsrepl
 
 #endif  // CFS_REPL_WAL_LOG_H_

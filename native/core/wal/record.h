@@ -24,6 +24,9 @@ struct Item {
   Bytes bytes;
 };
 
+// Bytes that an item of `length` takes in a record's body.
+inline constexpr size_t ItemBytes(size_t length) { return 8 + (length + 7) / 8 * 8; }
+
 // Where an append went. `next` is where a reader goes on (see Log::Reader).
 struct RecordRef {
   Position position;
