@@ -42,6 +42,13 @@ inline constexpr size_t kSegmentBytesMax = 1024ull * 1024 * 1024;
 inline constexpr size_t kRecordBytesMax = 16 * 1024 * 1024;  // one group commit
 inline constexpr size_t kItemsPerRecordMax = 4096;
 
+// Checkpoints. An inode with many links or large xattrs is spread over several records.
+inline constexpr size_t kCheckpointMetadataBytesMax = 256 * 1024 * 1024;
+inline constexpr size_t kCheckpointRecordBytesTarget = 64 * 1024;  // a record is ended here
+inline constexpr size_t kCheckpointRecordBytesMax = 256 * 1024;
+inline constexpr size_t kCheckpointChunkBytesTarget = 1024 * 1024;  // a chunk is ended here
+inline constexpr size_t kCheckpointChunkBytesMax = 2 * 1024 * 1024;
+
 // Queues of the engine.
 inline constexpr size_t kAppendQueueBytesMax = 64 * 1024 * 1024;
 inline constexpr size_t kReceiveQueueBytesMax = 64 * 1024 * 1024;
@@ -49,6 +56,10 @@ inline constexpr size_t kReceiveQueueBytesMax = 64 * 1024 * 1024;
 static_assert(kEntryPayloadBytesMax > kXattrValueBytesMax + kXattrKeyBytesMax + 64);
 static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
+static_assert(kCheckpointRecordBytesMax >
+              kCheckpointRecordBytesTarget + kXattrValueBytesMax + kXattrKeyBytesMax + 8192);
+static_assert(kCheckpointChunkBytesMax >
+              kCheckpointChunkBytesTarget + kCheckpointRecordBytesMax + 16 * (kOriginsMax + 1));
 
 }  // namespace cfsrepl::limits
 
