@@ -1,3 +1,5 @@
+import type { EndCode, RefusalCode } from './errors';
+
 /**
  * The words of the conduit: what its users hold in their hands. `conduit.ts` tells how they are used.
  *
@@ -121,7 +123,7 @@ export interface PeerCounters {
 /** Why a session is over. */
 export interface CloseReason {
   /** "drained" after an ordered shutdown, else a stable reason such as "peer_silent". */
-  readonly code: string;
+  readonly code: EndCode;
   readonly message: string;
   /** True if the peer said so. */
   readonly byPeer: boolean;
@@ -188,6 +190,6 @@ export interface Session {
    */
   drain(deadlineMs: number, reason: string): Promise<boolean>;
 
-  /** Ends at once, telling the peer why if it still listens. `code` as in control.fbs, snake case. */
-  close(code: string, message: string): void;
+  /** Ends at once, telling the peer why if it still listens. */
+  close(code: RefusalCode, message: string): void;
 }

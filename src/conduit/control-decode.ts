@@ -1,0 +1,144 @@
+/** Control messages from bytes. */
+import { ByteBuffer } from 'flatbuffers';
+
+import * as schema from '../../bindings/generated/control_generated';
+import { ConduitError, refusalOfNumber } from './errors';
+import type { IncomingMessage } from './messages';
+import type { OriginCursor, PeerHello, ShardSeq } from './types';
+
+/** Throws unless the bytes are a valid Control within the limits: VerifyControl of the native core. */
+export type VerifyControl = (bytes: Uint8Array) => void;
+
+/**
+ * Throws ConduitError "malformed" for bytes that `verify` refuses and for numbers that cannot be meant.
+ * The result shares nothing with `bytes`.
+ */
+export function decodeControl(bytes: Uint8Array, verify: VerifyControl): IncomingMessage {
+  try {
+    verify(bytes);
+  } catch (error) {
+    throw new ConduitError('malformed', error instanceof Error ? error.message : String(error));
+  }
+  const control = schema.Control.getRootAsControl(new ByteBuffer(bytes));
+  switch (control.messageType()) {
+    case schema.ControlMessage.Hello:
+      return { kind: 'hello', hello: decodeHello(read(control, new schema.Hello())) };
+    case schema.ControlMessage.Ready: {
+      const ready = read(control, new schema.Ready());
+      return {
+        kind: 'ready',
+        protocol: ready.protocol(),
+        capabilities: decodeCapabilities(ready),
+        codecs: ready.codecs(),
+      };
+    }
+    case schema.ControlMessage.Ack: {
+      const ack = read(control, new schema.Ack());
+      return {
+        kind: 'ack',
+        cursors: decodeCursors(ack),
+        creditBytesTotal: safeNumber('credit_bytes_total', ack.creditBytesTotal()),
+        creditFramesTotal: safeNumber('credit_frames_total', ack.creditFramesTotal()),
+      };
+    }
+    case schema.ControlMessage.Heartbeat: {
+      const heartbeat = read(control, new schema.Heartbeat());
+      return {
+        kind: 'heartbeat',
+        seq: safeNumber('seq', heartbeat.seq()),
+        sentMonoUs: safeNumber('sent_mono_us', heartbeat.sentMonoUs()),
+        wallUs: safeNumber('wall_us', heartbeat.wallUs()),
+        status: {
+          epoch: heartbeat.epoch(),
+          headLsn: heartbeat.headLsn(),
+          oldestUnackedUs: safeNumber('oldest_unacked_us', heartbeat.oldestUnackedUs()),
+        },
+      };
+    }
+    case schema.ControlMessage.HeartbeatReply: {
+      const reply = read(control, new schema.HeartbeatReply());
+      return {
+        kind: 'heartbeatReply',
+        seq: safeNumber('seq', reply.seq()),
+        sentMonoUs: safeNumber('sent_mono_us', reply.sentMonoUs()),
+        wallUs: safeNumber('wall_us', reply.wallUs()),
+      };
+    }
+    case schema.ControlMessage.Drain:
+      return { kind: 'drain', reason: read(control, new schema.Drain()).reason() ?? '' };
+    case schema.ControlMessage.DrainDone:
+      return { kind: 'drainDone' };
+    case schema.ControlMessage.Refuse: {
+      const refuse = read(control, new schema.Refuse());
+      return {
+        kind: 'refuse',
+        code: refusalOfNumber(refuse.code()),
+        message: refuse.message() ?? '',
+      };
+    }
+    case schema.ControlMessage.NONE:
+    default:
+      return { kind: 'unknown' };
+  }
+}
+
+type Table = Parameters<schema.Control['message']>[0];
+
+function read<T extends Table>(control: schema.Control, table: T): T {
+  control.message(table);
+  return table;
+}
+
+function decodeHello(hello: schema.Hello): PeerHello {
+  return {
+    protocolMin: hello.protocolMin(),
+    protocolMax: hello.protocolMax(),
+    software: hello.software() ?? '',
+    cluster: { hi: hello.clusterHi(), lo: hello.clusterLo() },
+    origin: { site: hello.site(), incarnation: hello.incarnation() },
+    instance: hello.instance(),
+    epoch: hello.epoch(),
+    capabilities: decodeCapabilities(hello),
+    codecs: hello.codecs(),
+    entrySchemaMax: hello.entrySchemaMax(),
+    frameBytesMax: hello.frameBytesMax(),
+    windowBytes: hello.windowBytes(),
+    windowFrames: hello.windowFrames(),
+    cursors: decodeCursors(hello),
+  };
+}
+
+function decodeCapabilities(table: schema.Hello | schema.Ready): string[] {
+  return Array.from({ length: table.capabilitiesLength() }, (_, i) => table.capabilities(i));
+}
+
+function decodeCursors(table: schema.Hello | schema.Ack): OriginCursor[] {
+  const cursors: OriginCursor[] = [];
+  const cursor = new schema.OriginCursor();
+  for (let i = 0; i < table.cursorsLength(); i++) {
+    if (table.cursors(i, cursor) === null) break;
+    cursors.push({
+      origin: { site: cursor.site(), incarnation: cursor.incarnation() },
+      lsn: cursor.lsn(),
+      shards: decodeShards(cursor),
+    });
+  }
+  return cursors;
+}
+
+function decodeShards(cursor: schema.OriginCursor): ShardSeq[] {
+  const shards: ShardSeq[] = [];
+  const shard = new schema.ShardSeq();
+  for (let i = 0; i < cursor.shardsLength(); i++) {
+    if (cursor.shards(i, shard) === null) break;
+    shards.push({ shard: shard.shard(), seq: shard.seq() });
+  }
+  return shards;
+}
+
+function safeNumber(field: string, value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new ConduitError('malformed', `${field} is ${value}, expected less than 2^53`);
+  }
+  return Number(value);
+}

@@ -1,0 +1,66 @@
+/** Control messages as values. `control-codec.ts` makes bytes of them and back. */
+import type { EndCode, RefusalCode } from './errors';
+import type { OriginCursor, PeerHello, PeerStatus } from './types';
+
+export interface HelloMessage {
+  readonly kind: 'hello';
+  readonly hello: PeerHello;
+}
+
+export interface ReadyMessage {
+  readonly kind: 'ready';
+  readonly protocol: number;
+  readonly capabilities: readonly string[];
+  readonly codecs: number;
+}
+
+export interface AckMessage {
+  readonly kind: 'ack';
+  readonly cursors: readonly OriginCursor[];
+  readonly creditBytesTotal: number;
+  readonly creditFramesTotal: number;
+}
+
+export interface HeartbeatMessage {
+  readonly kind: 'heartbeat';
+  readonly seq: number;
+  readonly sentMonoUs: number;
+  readonly wallUs: number;
+  readonly status: PeerStatus;
+}
+
+export interface HeartbeatReplyMessage {
+  readonly kind: 'heartbeatReply';
+  readonly seq: number;
+  readonly sentMonoUs: number;
+  readonly wallUs: number;
+}
+
+export interface DrainMessage {
+  readonly kind: 'drain';
+  readonly reason: string;
+}
+
+export interface DrainDoneMessage {
+  readonly kind: 'drainDone';
+}
+
+export interface RefuseMessage<Code extends EndCode = RefusalCode> {
+  readonly kind: 'refuse';
+  readonly code: Code;
+  readonly message: string;
+}
+
+type CommonMessage =
+  | HelloMessage
+  | ReadyMessage
+  | AckMessage
+  | HeartbeatMessage
+  | HeartbeatReplyMessage
+  | DrainMessage
+  | DrainDoneMessage;
+
+export type OutgoingMessage = CommonMessage | RefuseMessage;
+
+/** A peer of a newer version may send what this one skips, and refuse with a number it does not know. */
+export type IncomingMessage = CommonMessage | RefuseMessage<EndCode> | { readonly kind: 'unknown' };
