@@ -1,0 +1,282 @@
+/**
+ * A real directory tree as operations: what `journal import` appends.
+ *
+ * Names are read and passed on as bytes. The order is the same for the same tree: a directory comes
+ * before what is in it, its entries in byte order. Everything that lstat tells is taken: kind, mode,
+ * owner, size, times, device numbers; further names of one inode become hard links to the first.
+ * Extended attributes are not read (Node cannot), which the totals say.
+ */
+import * as fs from 'node:fs';
+import type { Operation } from '../../bindings';
+
+export interface WalkOptions {
+  /** Absolute path in the replicated tree that the directory's contents go under. Default "/". */
+  readonly target?: string | Uint8Array;
+  /** Operations in a batch. Default 1024. */
+  readonly batchOperations?: number;
+}
+
+export interface SkippedName {
+  /** The path on this machine, readable. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Counts so far; the walker's own object, live. */
+export interface WalkTotals {
+  names: number;
+  directories: number;
+  files: number;
+  symlinks: number;
+  hardLinks: number;
+  /** Fifos, sockets and devices. */
+  specials: number;
+  /** Sum of the sizes of regular files. */
+  bytes: bigint;
+  /** Vanished while reading, or unreadable. `skippedNames` holds the first 100. */
+  skipped: number;
+  skippedNames: SkippedName[];
+  /** Always true: see above. */
+  xattrsSkipped: boolean;
+}
+
+export interface TreeWalk {
+  readonly totals: WalkTotals;
+  /** The operations, in batches; once. The whole target path is made first, except "/" itself. */
+  batches(): AsyncGenerator<Operation[], void>;
+}
+
+const STATS_IN_FLIGHT_MAX = 64;
+const SKIPPED_NAMES_MAX = 100;
+const SLASH = Buffer.from('/');
+
+interface Entry {
+  readonly name: Buffer;
+  readonly stats: fs.BigIntStats;
+}
+
+/** A directory whose entries are being handed out. */
+interface Level {
+  readonly source: Buffer;
+  readonly target: Buffer;
+  readonly entries: readonly Entry[];
+  next: number;
+}
+
+function join(directory: Buffer, name: Buffer): Buffer {
+  return directory.equals(SLASH)
+    ? Buffer.concat([SLASH, name])
+    : Buffer.concat([directory, SLASH, name]);
+}
+
+function readdirBytes(path: Buffer): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    fs.readdir(path, { encoding: 'buffer' }, (error, names) => {
+      if (error) reject(error);
+      else resolve(names.map((name) => Buffer.from(name)).sort(Buffer.compare));
+    });
+  });
+}
+
+class Walker implements TreeWalk {
+  readonly totals: WalkTotals = {
+    names: 0,
+    directories: 0,
+    files: 0,
+    symlinks: 0,
+    hardLinks: 0,
+    specials: 0,
+    bytes: 0n,
+    skipped: 0,
+    skippedNames: [],
+    xattrsSkipped: true,
+  };
+  readonly #root: Buffer;
+  readonly #target: Buffer;
+  readonly #batchOperations: number;
+  /** Where an inode with several names was first met; only those are kept. */
+  readonly #firstNames = new Map<string, Buffer>();
+
+  constructor(root: Buffer, target: Buffer, batchOperations: number) {
+    this.#root = root;
+    this.#target = target;
+    this.#batchOperations = batchOperations;
+  }
+
+  async *batches(): AsyncGenerator<Operation[], void> {
+    let batch: Operation[] = [];
+    for await (const operations of this.#operations()) {
+      for (const operation of operations) {
+        batch.push(operation);
+        if (batch.length < this.#batchOperations) continue;
+        yield batch;
+        batch = [];
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async *#operations(): AsyncGenerator<Operation[], void> {
+    const stats = await fs.promises.lstat(this.#root, { bigint: true });
+    if (!stats.isDirectory()) throw new Error(`${this.#root.toString()}: expected a directory`);
+    yield this.#makeTarget(stats);
+    // Depth first, one open level a depth: memory grows with depth and width, not with the tree.
+    const levels = [await this.#open(this.#root, this.#target)];
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const operations: Operation[] = [];
+      let below: Level | undefined;
+      while (level.next < level.entries.length && below === undefined) {
+        const entry = level.entries[level.next++] as Entry;
+        const source = join(level.source, entry.name);
+        const target = join(level.target, entry.name);
+        const operation = await this.#describe(source, target, entry.stats);
+        if (operation === undefined) continue;
+        operations.push(operation);
+        if (entry.stats.isDirectory()) below = await this.#open(source, target);
+      }
+      yield operations;
+      if (below !== undefined) levels.push(below);
+      else levels.pop();
+    }
+  }
+
+  /** mkdir for every part of the target path but those that are the root of the replicated tree. */
+  #makeTarget(stats: fs.BigIntStats): Operation[] {
+    const operations: Operation[] = [];
+    if (this.#target.equals(SLASH)) return operations;
+    for (let end = this.#target.indexOf(SLASH, 1); ; end = this.#target.indexOf(SLASH, end + 1)) {
+      const last = end < 0;
+      const path = last ? this.#target : this.#target.subarray(0, end);
+      operations.push({ op: 'mkdir', path, ...attributes(stats) });
+      this.totals.names++;
+      this.totals.directories++;
+      if (last) return operations;
+    }
+  }
+
+  async #open(source: Buffer, target: Buffer): Promise<Level> {
+    try {
+      const names = await readdirBytes(source);
+      return { source, target, entries: await this.#statAll(source, names), next: 0 };
+    } catch (error) {
+      this.#skip(source, error);
+      return { source, target, entries: [], next: 0 };
+    }
+  }
+
+  /** lstat of all names, STATS_IN_FLIGHT_MAX at a time, in the order of the names. */
+  #statAll(directory: Buffer, names: readonly Buffer[]): Promise<Entry[]> {
+    const found: (Entry | undefined)[] = new Array<Entry | undefined>(names.length);
+    return new Promise((resolve) => {
+      let started = 0;
+      let ended = 0;
+      const start = (): void => {
+        if (ended === names.length) {
+          resolve(found.filter((entry) => entry !== undefined));
+          return;
+        }
+        while (started < names.length && started - ended < STATS_IN_FLIGHT_MAX) {
+          const index = started++;
+          const name = names[index] as Buffer;
+          const path = join(directory, name);
+          fs.lstat(path, { bigint: true }, (error, stats) => {
+            if (error) this.#skip(path, error);
+            else found[index] = { name, stats };
+            ended++;
+            start();
+          });
+        }
+      };
+      start();
+    });
+  }
+
+  async #describe(
+    source: Buffer,
+    path: Buffer,
+    stats: fs.BigIntStats,
+  ): Promise<Operation | undefined> {
+    if (stats.isDirectory()) {
+      this.#count('directories');
+      return { op: 'mkdir', path, ...attributes(stats) };
+    }
+    const linked = this.#knownInode(path, stats);
+    if (linked !== undefined) {
+      this.#count('hardLinks');
+      return { op: 'link', path, targetPath: linked };
+    }
+    if (stats.isSymbolicLink()) {
+      try {
+        const target = await fs.promises.readlink(source, { encoding: 'buffer' });
+        this.#count('symlinks');
+        return { op: 'symlink', path, target, ...attributes(stats) };
+      } catch (error) {
+        this.#skip(source, error);
+        return undefined;
+      }
+    }
+    if (stats.isFile()) {
+      this.#count('files');
+      this.totals.bytes += stats.size;
+      return { op: 'create', path, ...attributes(stats) };
+    }
+    this.#count('specials');
+    const device = stats.isBlockDevice() || stats.isCharacterDevice();
+    return { op: 'create', path, ...attributes(stats), ...(device ? { rdev: Number(stats.rdev) } : {}) };
+  }
+
+  /** The first name of an inode that has several and was met before; remembers it otherwise. */
+  #knownInode(path: Buffer, stats: fs.BigIntStats): Buffer | undefined {
+    if (stats.nlink <= 1n) return undefined;
+    const key = `${stats.dev}:${stats.ino}`;
+    const known = this.#firstNames.get(key);
+    if (known === undefined) this.#firstNames.set(key, path);
+    return known;
+  }
+
+  #count(what: 'directories' | 'files' | 'symlinks' | 'hardLinks' | 'specials'): void {
+    this.totals.names++;
+    this.totals[what]++;
+  }
+
+  #skip(path: Buffer, error: unknown): void {
+    this.totals.skipped++;
+    if (this.totals.skippedNames.length >= SKIPPED_NAMES_MAX) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.totals.skippedNames.push({ path: path.toString(), reason });
+  }
+}
+
+function attributes(stats: fs.BigIntStats): {
+  mode: number;
+  uid: number;
+  gid: number;
+  size: bigint;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+} {
+  return {
+    mode: Number(stats.mode),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: stats.isFile() || stats.isSymbolicLink() ? stats.size : 0n,
+    atimeNs: stats.atimeNs,
+    mtimeNs: stats.mtimeNs,
+  };
+}
+
+/** Prepares to walk `root`, a directory on this machine; `batches()` does it. */
+export function walkTree(root: string | Uint8Array, options: WalkOptions = {}): TreeWalk {
+  const target = stripSlash(Buffer.from(options.target ?? '/'));
+  if (target[0] !== SLASH[0]) {
+    throw new Error(`target: expected an absolute path such as "/import", got "${target.toString()}"`);
+  }
+  return new Walker(stripSlash(Buffer.from(root)), target, options.batchOperations ?? 1024);
+}
+
+/** Without slashes at the end; "/" stays. */
+function stripSlash(path: Buffer): Buffer {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === SLASH[0]) end--;
+  return path.subarray(0, end);
+}

@@ -1,0 +1,198 @@
+/**
+ * Everything that sync knows and does about one peer, over all its sessions: the sender and receiver of
+ * the session that is up, what the peer is known to hold, counters, and who waits for it.
+ */
+import { CfsError, type Engine, type OriginCursor, type ReceiveResult } from '../../bindings';
+import type { ByteBudget } from './byte-budget';
+import { fromWire, lsnOf, toWire } from './cursors';
+import { PeerCounters } from './peer-counters';
+import { PeerReceiver } from './receiver';
+import { PeerSender, type SenderSettings } from './sender';
+import type { SyncHandlers, SyncSession, WireCursor, WireOrigin } from './session-port';
+
+export type SyncEngine = Pick<
+  Engine,
+  'openFeed' | 'setPeerCursor' | 'peerCursor' | 'held' | 'receive' | 'backlogFrom'
+>;
+
+export interface SyncPeerOptions {
+  readonly engine: SyncEngine;
+  readonly site: number;
+  /** This node's own origin. */
+  readonly origin: WireOrigin;
+  readonly settings: SenderSettings;
+  /** What all receivers of a node may have in the engine. */
+  readonly budget: ByteBudget;
+  readonly nowMs: () => number;
+  readonly idleCores: () => number;
+  readonly onApplied: (result: ReceiveResult) => void;
+  /** `code` is stable. The session may be over or go on, receiving only. */
+  readonly onError: (code: string, message: string) => void;
+}
+
+export interface Lag {
+  /** Own entries that the peer lacks. */
+  readonly entries: bigint;
+  /** Age of the oldest of them; 0 when there is none. */
+  readonly ms: number;
+}
+
+interface Waiter {
+  readonly lsn: bigint;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Link {
+  readonly session: SyncSession;
+  readonly sender: PeerSender;
+  readonly receiver: PeerReceiver;
+  readonly running: Promise<void>;
+}
+
+export class SyncPeer {
+  readonly counters = new PeerCounters();
+  readonly #options: SyncPeerOptions;
+  readonly #waiters = new Set<Waiter>();
+  /** Links whose session is over but whose work in the engine may not be. */
+  readonly #ending = new Set<Promise<void>>();
+  #link: Link | undefined;
+  #ackedLsn: bigint;
+  #blocked: string | undefined;
+  #closed = false;
+
+  constructor(options: SyncPeerOptions) {
+    this.#options = options;
+    this.#ackedLsn = lsnOf(options.engine.peerCursor(options.site), options.origin);
+  }
+
+  /** The last LSN of our own journal that is known to be durable there. */
+  get ackedLsn(): bigint {
+    return this.#ackedLsn;
+  }
+
+  get sender(): PeerSender | undefined {
+    return this.#link?.sender;
+  }
+
+  /** Why nothing is sent there though it is connected; undefined if it is. */
+  get blocked(): string | undefined {
+    return this.#blocked;
+  }
+
+  /** All that is known to be durable there, of every origin. */
+  held(): OriginCursor[] {
+    return this.#options.engine.peerCursor(this.#options.site);
+  }
+
+  lag(nowUnixUs: bigint): Lag {
+    const { entries, oldestUnixUs } = this.#options.engine.backlogFrom(this.#ackedLsn);
+    if (entries === 0n || oldestUnixUs === 0n) return { entries, ms: 0 };
+    return { entries, ms: Math.max(0, Number(nowUnixUs - oldestUnixUs) / 1000) };
+  }
+
+  /** A session is up: starts sending and gives back what the session is to call. */
+  attach(session: SyncSession): SyncHandlers {
+    const { engine, origin, settings, budget, nowMs, idleCores } = this.#options;
+    const { counters } = this;
+    this.#detach();
+    this.#blocked = undefined;
+    const sender = new PeerSender({ engine, session, origin, settings, counters, nowMs, idleCores });
+    const receiver = new PeerReceiver({
+      engine,
+      session,
+      budget,
+      counters,
+      onApplied: this.#options.onApplied,
+      onRefused: this.#options.onError,
+    });
+    this.#noteHeld(session.hello.cursors);
+    const running = sender.run().catch((error: unknown) => this.#onSendError(session, error));
+    const link = { session, sender, receiver, running };
+    this.#link = link;
+    return {
+      onFrame: (frame) => receiver.onFrame(frame),
+      onAck: (cursors) => {
+        sender.noteAck(cursors);
+        this.#raise(sender.ackedLsn);
+      },
+      onClose: () => {
+        if (this.#link === link) this.#detach();
+      },
+    };
+  }
+
+  /** Something became durable here. */
+  noteDurable(): void {
+    this.#link?.sender.noteDurable();
+  }
+
+  /** Resolves when `lsn` of our own journal is durable at the peer; rejects when the node closes. */
+  waitFor(lsn: bigint): Promise<void> {
+    if (this.#ackedLsn >= lsn) return Promise.resolve();
+    if (this.#closed) return Promise.reject(closedError(this.#options.site, lsn));
+    return new Promise((resolve, reject) => this.#waiters.add({ lsn, resolve, reject }));
+  }
+
+  /** Ends sending and receiving; resolves when the engine has finished with this peer's frames. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#detach();
+    for (const { lsn, reject } of this.#waiters) reject(closedError(this.#options.site, lsn));
+    this.#waiters.clear();
+    await Promise.all(this.#ending);
+  }
+
+  #detach(): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    this.#link = undefined;
+    link.sender.stop();
+    link.receiver.stop();
+    const ended = Promise.all([link.running, link.receiver.drained()]).then(() => {
+      this.#ending.delete(ended);
+    });
+    this.#ending.add(ended);
+  }
+
+  /** What the peer said at the handshake raises its cursor, as an ack would. */
+  #noteHeld(cursors: readonly WireCursor[]): void {
+    const { engine, site, origin } = this.#options;
+    const held = fromWire(cursors);
+    engine.setPeerCursor(site, held);
+    this.#raise(lsnOf(held, origin));
+  }
+
+  #raise(lsn: bigint): void {
+    if (lsn <= this.#ackedLsn) return;
+    this.#ackedLsn = lsn;
+    for (const waiter of this.#waiters) {
+      if (waiter.lsn > lsn) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  #onSendError(session: SyncSession, error: unknown): void {
+    const code = error instanceof CfsError ? error.code : 'CFS_INTERNAL';
+    const message = error instanceof Error ? error.message : String(error);
+    if (code === 'CFS_CLOSED') return; // the node is closing; the session ends with it
+    this.counters.refused(code);
+    if (code === 'CFS_TRUNCATED') {
+      // It can still send to us. What it lacks must come to it another way.
+      this.#blocked = `it lacks journal that has been collected here: ${message}`;
+    } else {
+      session.close('internal', message);
+    }
+    this.#options.onError(code, message);
+  }
+}
+
+function closedError(site: number, lsn: bigint): Error {
+  return new Error(`the node was closed before site ${site} had LSN ${lsn}`);
+}
+
+/** What this node says of itself in a handshake. */
+export function heldForWire(engine: Pick<Engine, 'held'>): WireCursor[] {
+  return toWire(engine.held(true));
+}

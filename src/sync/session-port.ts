@@ -1,0 +1,41 @@
+/**
+ * What sync needs of a conversation with a peer: the part of the conduit's `Session` that it uses.
+ * `node.ts` hands the real one in; a test hands in one from memory.
+ */
+
+export interface WireOrigin {
+  readonly site: number;
+  readonly incarnation: bigint;
+}
+
+export interface WireCursor {
+  readonly origin: WireOrigin;
+  readonly lsn: bigint;
+  readonly shards: readonly { readonly shard: number; readonly seq: bigint }[];
+}
+
+export interface SyncHandlers {
+  onFrame(frame: Buffer): void;
+  onAck(cursors: readonly WireCursor[]): void;
+  onClose(reason: { readonly code: string; readonly message: string; readonly byPeer: boolean }): void;
+}
+
+export interface SyncSession {
+  readonly peerSite: number;
+  readonly hello: {
+    /** The largest frame the peer takes. */
+    readonly frameBytesMax: number;
+    /** What the peer held, durable, when the session began. */
+    readonly cursors: readonly WireCursor[];
+  };
+  readonly agreed: {
+    readonly capabilities: ReadonlySet<string>;
+    /** Bit n: codec n can be read by both. */
+    readonly codecs: number;
+  };
+  credit(frameBytes: number): Promise<boolean>;
+  sendFrame(frame: Uint8Array, info: { readonly entryCount: number }): void;
+  sendAck(cursors: readonly WireCursor[]): void;
+  release(bytes: number, frames: number): void;
+  close(code: string, message: string): void;
+}

@@ -1,0 +1,90 @@
+/**
+ * What a node says of itself at one moment: everything that status, lag, health and metrics show.
+ *
+ * LSNs, incarnations and epochs are bigint; counts, bytes and times are number with the unit last.
+ * Counters run since the node was opened. Times ending in `UnixMs` count from the Unix epoch.
+ */
+import type { CodecName, EngineStatus, OriginCursor, ShardSeq } from '../../bindings';
+
+export type HealthState = 'HEALTHY' | 'DEGRADED' | 'DOWN';
+
+export interface RecordedError {
+  readonly unixMs: number;
+  /** Stable: a CFS_… code of the engine, or a reason of the conduit's such as "peer_silent". */
+  readonly code: string;
+  readonly message: string;
+  /** The peer it has to do with, if any. */
+  readonly peer?: number;
+}
+
+export interface PeerStatus {
+  readonly site: number;
+  readonly name: string;
+  /** "connected", "connecting", or "disabled" by configuration. */
+  readonly state: 'connected' | 'connecting' | 'disabled';
+  readonly health: HealthState;
+  /** Why `health` is what it is, for an operator. */
+  readonly detail: string;
+  /** Address of the peer while connected. */
+  readonly address: string | undefined;
+  readonly connectedSinceUnixMs: number | undefined;
+  /** Why the last session ended, or the last attempt failed. */
+  readonly lastError: RecordedError | undefined;
+
+  /** The last LSN of our own journal that is durable there. */
+  readonly ackedLsn: bigint;
+  /** Of the sources that number their own entries: what is durable there, per shard. */
+  readonly ackedShards: readonly ShardSeq[];
+  /** All that is known to be durable there, of every origin. */
+  readonly held: readonly OriginCursor[];
+  /** Own entries that it lacks, and the age of the oldest; 0 and 0 when it has everything. */
+  readonly lagEntries: bigint;
+  readonly lagMs: number;
+
+  readonly rttMs: number | undefined;
+  /** From sending a frame to the ack that it is durable there. */
+  readonly ackRttMs: number | undefined;
+  /** Its clock minus ours. */
+  readonly clockSkewMs: number | undefined;
+
+  readonly codec: CodecName | undefined;
+  readonly inFlightFrames: number;
+  readonly inFlightBytes: number;
+
+  readonly framesSent: number;
+  /** Before compaction; `entriesOnWire` after it. */
+  readonly entriesSent: number;
+  readonly entriesOnWire: number;
+  readonly entriesAcked: number;
+  /** Of entries sent: as appended, after compaction, after compression. */
+  readonly bytesRaw: number;
+  readonly bytesCompacted: number;
+  readonly bytesCompressed: number;
+  readonly framesReceived: number;
+  readonly framesDuplicate: number;
+  readonly entriesReceived: number;
+  /** On the wire above TLS, control messages included. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly dials: number;
+  readonly reconnects: number;
+  /** By stable code or reason. */
+  readonly errors: ReadonlyMap<string, number>;
+}
+
+export interface NodeStatus {
+  readonly site: number;
+  readonly name: string;
+  readonly clusterUuid: string;
+  readonly clusterName: string;
+  readonly version: string;
+  readonly dataDir: string;
+  /** Where peers connect; undefined before listening and after close. */
+  readonly listening: { readonly host: string; readonly port: number } | undefined;
+  readonly startedUnixMs: number;
+  readonly unixMs: number;
+  readonly engine: EngineStatus;
+  readonly peers: readonly PeerStatus[];
+  /** The latest, newest first. */
+  readonly recentErrors: readonly RecordedError[];
+}
