@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/vector_codec.h"
+
 namespace cfsrepl {
 
 void LogIndex::Add(Position position, const VersionVector& held_before) {
@@ -47,6 +49,44 @@ void LogIndex::Trim(Position oldest) {
   }
   // One stamp a stride is 16 bytes; keep as many as there are points, and one before them.
   while (sparse_.size() > points_.size() + 1) sparse_.pop_front();
+}
+
+std::vector<uint8_t> LogIndex::Encode() const {
+  ByteWriter out;
+  out.Put<uint32_t>(static_cast<uint32_t>(points_.size()));
+  for (const Point& point : points_) {
+    out.Put<uint64_t>(point.position.segment);
+    out.Put<uint64_t>(point.position.offset);
+    PutVersionVector(point.held_before, &out);
+  }
+  out.Put<uint32_t>(static_cast<uint32_t>(sparse_.size()));
+  for (const OwnGroup& group : sparse_) {
+    out.Put<uint64_t>(group.first_lsn);
+    out.Put<uint64_t>(group.hlc);
+  }
+  return out.Take();
+}
+
+Result<LogIndex> LogIndex::Decode(Bytes bytes) {
+  ByteReader in(bytes);
+  LogIndex index;
+  const uint32_t points = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < points && in.ok(); i++) {
+    Point point;
+    point.position.segment = in.Get<uint64_t>();
+    point.position.offset = in.Get<uint64_t>();
+    point.held_before = GetVersionVector(&in);
+    index.points_.push_back(std::move(point));
+  }
+  const uint32_t groups = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < groups && in.ok(); i++) {
+    OwnGroup group;
+    group.first_lsn = in.Get<uint64_t>();
+    group.hlc = in.Get<uint64_t>();
+    index.sparse_.push_back(group);
+  }
+  if (!in.finished()) return Status(Code::kCorrupt, "the log index does not follow its format");
+  return index;
 }
 
 }  // namespace cfsrepl

@@ -4,7 +4,9 @@
 #define CFS_REPL_ENGINE_LOG_INDEX_H_
 
 #include <deque>
+#include <vector>
 
+#include "base/status.h"
 #include "base/types.h"
 #include "wal/record.h"
 
@@ -27,6 +29,12 @@ class LogIndex {
 
   // The stamp of the group that has `lsn`, or an earlier one's if that is all that is known; 0: none.
   Hlc HlcOf(Lsn lsn) const;
+
+  bool empty() const { return points_.empty(); }
+
+  // For a checkpoint, which saves replay the reading of older segments.
+  std::vector<uint8_t> Encode() const;
+  static Result<LogIndex> Decode(Bytes bytes);
 
   // Forgets points in segments before `oldest`.
   void Trim(Position oldest);

@@ -11,6 +11,9 @@
 //   rename                 parent+name or path; destination is the new name
 //   all others             inode, parent+name or path
 // "Destination" is new_parent+new_name, or new_name as a path with kOpDestinationIsPath.
+//
+// Two values that share a register may be given apart: the other one is kKeep32 (uid, gid, file_flags,
+// project) or kKeep64 (size, extent_ref) and keeps what the inode has; a new inode then starts with 0.
 #ifndef CFS_REPL_ENGINE_OP_BATCH_H_
 #define CFS_REPL_ENGINE_OP_BATCH_H_
 
@@ -26,6 +29,9 @@ enum OpFlag : uint8_t {
   kOpHasKindBits = 1u << 4,        // attributes.mode came with type bits; they must agree with op
   kOpFlagsAll = (1u << 5) - 1,
 };
+
+inline constexpr uint32_t kKeep32 = 0xffffffff;
+inline constexpr uint64_t kKeep64 = ~uint64_t{0};
 
 struct OpRecord {
   uint32_t record_bytes;    // this struct, its strings and padding

@@ -1,0 +1,152 @@
+#include "engine/books.h"
+
+#include <algorithm>
+
+namespace cfsrepl {
+
+void Books::Publish(const RecordRef& ref, const Metadata& after, Lsn own_lsn, Hlc own_hlc) {
+  std::lock_guard lock(mutex_);
+  index_.Add(ref.position, durable_.held);
+  if (own_lsn != 0) index_.AddOwnGroup(own_lsn, own_hlc);
+  durable_ = after;
+  end_ = ref.next;
+  record_seq_ = ref.seq;
+}
+
+void Books::Begin(const Origin& own, const Metadata& recovered, Position end,
+                  uint64_t record_seq) {
+  std::lock_guard lock(mutex_);
+  own_ = own;
+  durable_ = recovered;
+  for (const auto& [peer, cursor] : recovered.peer_cursors) {
+    for (const auto& [origin, lsn] : cursor.lsns()) peer_cursors_[peer].Raise(origin, lsn);
+  }
+  end_ = end;
+  record_seq_ = record_seq;
+}
+
+void Books::set_index(LogIndex index) {
+  std::lock_guard lock(mutex_);
+  index_ = std::move(index);
+}
+
+void Books::BeginGroup() {
+  std::lock_guard lock(mutex_);
+  groups_begun_++;
+}
+
+void Books::EndGroup() {
+  {
+    std::lock_guard lock(mutex_);
+    groups_ended_++;
+  }
+  group_ended_.notify_all();
+}
+
+void Books::WaitForGroups() {
+  std::unique_lock lock(mutex_);
+  const uint64_t begun = groups_begun_;
+  group_ended_.wait(lock, [&] { return groups_ended_ >= begun; });
+}
+
+std::vector<std::pair<SiteId, VersionVector>> Books::TakeChangedCursors() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::pair<SiteId, VersionVector>> changed;
+  for (const auto& [peer, is_changed] : cursor_changed_) {
+    if (is_changed) changed.emplace_back(peer, peer_cursors_[peer]);
+  }
+  cursor_changed_.clear();
+  return changed;
+}
+
+std::vector<OriginCursor> Books::Held(bool with_shards) const {
+  std::lock_guard lock(mutex_);
+  return durable_.Cursors(own_, with_shards);
+}
+
+Lsn Books::durable_lsn() const {
+  std::lock_guard lock(mutex_);
+  return durable_.held.Get(own_);
+}
+
+uint64_t Books::NextSeq(Shard shard) const {
+  std::lock_guard lock(mutex_);
+  return durable_.SeqOf(own_, shard) + 1;
+}
+
+Engine::Backlog Books::BacklogFrom(Lsn held_lsn) const {
+  std::lock_guard lock(mutex_);
+  const Lsn durable = durable_.held.Get(own_);
+  if (held_lsn >= durable) return {};
+  return {durable - held_lsn, index_.HlcOf(held_lsn + 1) >> 12};
+}
+
+Hlc Books::last_hlc() const {
+  std::lock_guard lock(mutex_);
+  return durable_.last_hlc;
+}
+
+Epoch Books::epoch() const {
+  std::lock_guard lock(mutex_);
+  return durable_.epoch;
+}
+
+void Books::RaisePeerCursor(SiteId peer, const VersionVector& held) {
+  std::lock_guard lock(mutex_);
+  VersionVector& cursor = peer_cursors_[peer];
+  for (const auto& [origin, lsn] : held.lsns()) {
+    if (cursor.Covers(origin, lsn)) continue;
+    cursor.Raise(origin, lsn);
+    cursor_changed_[peer] = true;
+  }
+}
+
+VersionVector Books::PeerCursor(SiteId peer) const {
+  std::lock_guard lock(mutex_);
+  auto it = peer_cursors_.find(peer);
+  return it == peer_cursors_.end() ? VersionVector() : it->second;
+}
+
+void Books::SetPeers(std::vector<SiteId> peers) {
+  std::lock_guard lock(mutex_);
+  peers_ = std::move(peers);
+}
+
+Result<Position> Books::StartFor(const VersionVector& held) const {
+  std::lock_guard lock(mutex_);
+  if (index_.empty()) return end_;
+  const Position start = index_.StartFor(held, site_);
+  if (start != Position{}) return start;
+  return Status(Code::kTruncated,
+                "the journal no longer holds what follows LSN " + std::to_string(held.Get(own_)) +
+                    " of site " + std::to_string(site_) + ": it was collected");
+}
+
+Books::Mark Books::TakeMark() const {
+  std::lock_guard lock(mutex_);
+  Mark mark{durable_, index_.Encode(), end_, record_seq_};
+  mark.metadata.peer_cursors = peer_cursors_;
+  return mark;
+}
+
+Position Books::CollectFloor(Position checkpoint, std::string* held_by) const {
+  std::lock_guard lock(mutex_);
+  Position floor = checkpoint;
+  *held_by = "checkpoint";
+  for (SiteId peer : peers_) {
+    auto it = peer_cursors_.find(peer);
+    const Position needs =
+        it == peer_cursors_.end() ? Position{} : index_.StartFor(it->second, site_);
+    if (needs >= floor) continue;
+    floor = needs;
+    *held_by = "peer " + std::to_string(peer);
+  }
+  return floor;
+}
+
+void Books::Trim(Position oldest) {
+  std::lock_guard lock(mutex_);
+  index_.Trim(oldest);
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,86 @@
+// Books: what is durable, as every thread may see it, and whom collection waits for.
+//
+// The engine thread publishes after each commit; everyone else reads. Thread safe.
+#ifndef CFS_REPL_ENGINE_BOOKS_H_
+#define CFS_REPL_ENGINE_BOOKS_H_
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/log_index.h"
+#include "engine/metadata.h"
+#include "wal/log.h"
+
+namespace cfsrepl {
+
+class Books {
+ public:
+  explicit Books(SiteId site) : site_(site) {}
+
+  // ---- recovery and the engine thread
+
+  // A record at `ref` is durable; `after` is all that is held with it. own_lsn 0: no own entries.
+  void Publish(const RecordRef& ref, const Metadata& after, Lsn own_lsn, Hlc own_hlc);
+  // What recovery found, once it is done; `end` is where the next record goes.
+  void Begin(const Origin& own, const Metadata& recovered, Position end, uint64_t record_seq);
+  void set_index(LogIndex index);
+  // A group was begun (its entries may be in the state) and has ended (they are durable, or the
+  // engine stopped).
+  void BeginGroup();
+  void EndGroup();
+  // The cursors that changed since the last call.
+  std::vector<std::pair<SiteId, VersionVector>> TakeChangedCursors();
+
+  // ---- anyone
+
+  std::vector<OriginCursor> Held(bool with_shards) const;
+  Lsn durable_lsn() const;
+  uint64_t NextSeq(Shard shard) const;
+  Engine::Backlog BacklogFrom(Lsn held_lsn) const;
+  Hlc last_hlc() const;
+  Epoch epoch() const;
+
+  void RaisePeerCursor(SiteId peer, const VersionVector& held);
+  VersionVector PeerCursor(SiteId peer) const;
+  void SetPeers(std::vector<SiteId> peers);
+
+  // Where a reader that has `held` starts; kTruncated when the log no longer reaches back so far.
+  Result<Position> StartFor(const VersionVector& held) const;
+
+  // What a checkpoint that starts now must say.
+  struct Mark {
+    Metadata metadata;
+    std::vector<uint8_t> index;
+    Position end;
+    uint64_t record_seq = 0;
+  };
+  Mark TakeMark() const;
+  // Blocks until every group begun so far has ended.
+  void WaitForGroups();
+
+  // Below which no peer, and neither `checkpoint`, needs the log; *held_by says who holds the rest.
+  Position CollectFloor(Position checkpoint, std::string* held_by) const;
+  void Trim(Position oldest);
+
+ private:
+  const SiteId site_;
+  mutable std::mutex mutex_;
+  std::condition_variable group_ended_;
+  Origin own_;
+  Metadata durable_;
+  Position end_;
+  uint64_t record_seq_ = 0;
+  LogIndex index_;
+  uint64_t groups_begun_ = 0;
+  uint64_t groups_ended_ = 0;
+  std::vector<SiteId> peers_;
+  std::map<SiteId, VersionVector> peer_cursors_;
+  std::map<SiteId, bool> cursor_changed_;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_BOOKS_H_

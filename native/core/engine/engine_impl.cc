@@ -1,0 +1,300 @@
+#include "engine/engine_impl.h"
+
+#include <algorithm>
+#include <chrono>
+#include <shared_mutex>
+
+#include "frame/frame.h"
+
+namespace cfsrepl {
+
+namespace {
+
+constexpr auto kCheckpointPoll = std::chrono::seconds(1);
+
+Status Closed() { return Status(Code::kClosed, "the engine is closed"); }
+
+Status CheckOptions(const EngineOptions& options) {
+  if (options.site == 0) return Status(Code::kInvalidArgument, "site is 0, expected 1 to 65535");
+  if (options.shard_count == 0 || options.shard_count > limits::kShardsMax) {
+    return Status(Code::kInvalidArgument,
+                  "shards is " + std::to_string(options.shard_count) + ", expected 1 to " +
+                      std::to_string(limits::kShardsMax));
+  }
+  if (options.segment_bytes < limits::kSegmentBytesMin ||
+      options.segment_bytes > limits::kSegmentBytesMax ||
+      options.segment_bytes % limits::kBlockBytes != 0) {
+    return Status(Code::kInvalidArgument,
+                  "segment_bytes is " + std::to_string(options.segment_bytes) +
+                      ", expected a multiple of 4096 from " +
+                      std::to_string(limits::kSegmentBytesMin) + " to " +
+                      std::to_string(limits::kSegmentBytesMax));
+  }
+  return Status::Ok();
+}
+
+Result<std::unique_ptr<FileSystem>> ChooseFileSystem(const std::string& backend) {
+  std::string reason;
+  if (backend == "auto") return NewBestFileSystem(&reason);
+  if (backend == "posix") return NewPosixFileSystem();
+  if (backend == "io_uring") return NewUringFileSystem();
+  return Status(Code::kInvalidArgument,
+                "io_backend is \"" + backend + "\", expected auto, io_uring or posix");
+}
+
+std::vector<OriginCursor> ToCursors(const VersionVector& vector) {
+  std::vector<OriginCursor> cursors;
+  for (const auto& [origin, lsn] : vector.lsns()) cursors.push_back({origin, lsn, {}});
+  return cursors;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Engine>> Engine::Open(
+    const EngineOptions& options, const std::function<void(const OpenProgress&)>& progress) {
+  CFS_RETURN_IF_ERROR(CheckOptions(options));
+  auto file_system = ChooseFileSystem(options.io_backend);
+  if (!file_system.ok()) return file_system.status();
+  auto recovered = Recover(options, file_system.value().get(), progress);
+  if (!recovered.ok()) return recovered.status();
+  auto engine = std::make_shared<EngineImpl>(options, std::move(file_system).value(),
+                                             std::move(recovered).value());
+  engine->Start();
+  return std::shared_ptr<Engine>(std::move(engine));
+}
+
+EngineImpl::EngineImpl(const EngineOptions& options, std::unique_ptr<FileSystem> file_system,
+                       Recovered recovered)
+    : options_(options), fs_(std::move(file_system)), parts_(std::move(recovered)) {
+  const Identity& identity = parts_.directory->identity();
+  checkpointer_ = std::make_unique<Checkpointer>(
+      fs_.get(), parts_.directory->checkpoint_path(), identity.cluster, identity.volume,
+      parts_.replica.get(), parts_.books.get(), parts_.log.get(), parts_.checkpoint);
+  committer_ = std::make_unique<Committer>(identity.cluster, identity.origin,
+                                           parts_.replica.get(), parts_.books.get(),
+                                           parts_.log.get());
+  feeds_ = std::make_shared<FeedSource>(parts_.log.get(), options.site, options.seal_cache_bytes);
+}
+
+EngineImpl::~EngineImpl() { (void)Close(false); }
+
+void EngineImpl::Start() {
+  committer_->Start();
+  checkpoint_thread_ = std::thread([this] { RunCheckpoints(); });
+}
+
+// ---- writes
+
+Status EngineImpl::Append(Bytes batch, AppendOptions options,
+                          std::function<void(AppendResult)> done) {
+  return committer_->queue().PushAppend({batch, options, std::move(done)});
+}
+
+Status EngineImpl::Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) {
+  return committer_->queue().PushReceive({frame, from, std::move(done)});
+}
+
+void EngineImpl::OnDurable(std::function<void()> listener) {
+  committer_->OnDurable(std::move(listener));
+}
+
+// ---- cursors and feeds
+
+std::vector<OriginCursor> EngineImpl::Held(bool with_shards) const {
+  return parts_.books->Held(with_shards);
+}
+
+void EngineImpl::SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) {
+  parts_.books->RaisePeerCursor(peer, ToVersionVector(held));
+}
+
+std::vector<OriginCursor> EngineImpl::PeerCursor(SiteId peer) const {
+  return ToCursors(parts_.books->PeerCursor(peer));
+}
+
+void EngineImpl::SetPeers(const std::vector<SiteId>& peers) {
+  feeds_->set_single_peer(peers.size() == 1);
+  parts_.books->SetPeers(peers);
+}
+
+Engine::Backlog EngineImpl::BacklogFrom(Lsn held_lsn) const {
+  return parts_.books->BacklogFrom(held_lsn);
+}
+
+Result<std::unique_ptr<Feed>> EngineImpl::OpenFeed(const std::vector<OriginCursor>& held) {
+  const VersionVector vector = ToVersionVector(held);
+  Result<Position> start = parts_.books->StartFor(vector);
+  if (!start.ok()) return start.status();
+  return std::unique_ptr<Feed>(std::make_unique<LogFeed>(feeds_, start.value(), vector));
+}
+
+uint64_t EngineImpl::NextSeq(Shard shard) const { return parts_.books->NextSeq(shard); }
+
+// ---- checkpoints and collection
+
+void EngineImpl::RunCheckpoints() {
+  std::unique_lock lock(checkpoint_mutex_);
+  while (!closing_) {
+    checkpoint_wanted_.wait_for(lock, kCheckpointPoll);
+    if (closing_) break;
+    const Position from = checkpointer_->newest().position;
+    const Position end = parts_.log->end();
+    const uint64_t journaled =
+        (end.segment - from.segment) * options_.segment_bytes + end.offset - from.offset;
+    if (journaled < options_.checkpoint_interval_bytes) continue;
+    lock.unlock();
+    // A failure shows in the status as a checkpoint that does not advance; the next poll tries again.
+    (void)Checkpoint();
+    lock.lock();
+  }
+}
+
+Status EngineImpl::Checkpoint() {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  return checkpointer_->Write([this] { return committer_->stopped(); });
+}
+
+// The position from which the newest retention_bytes of the journal lie, in whole segments.
+Position EngineImpl::RetentionFloor() const {
+  const Position end = parts_.log->end();
+  const uint64_t kept =
+      (options_.retention_bytes + options_.segment_bytes - 1) / options_.segment_bytes;
+  return {end.segment > kept ? end.segment - kept : 0, 0};
+}
+
+Result<CollectReport> EngineImpl::Collect(bool aggressive, bool audit_only) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  CollectReport report;
+  Position floor =
+      parts_.books->CollectFloor(checkpointer_->newest().position, &report.held_by);
+  if (!aggressive && RetentionFloor() < floor) {
+    floor = RetentionFloor();
+    report.held_by = "retention";
+  }
+  auto collected = parts_.log->Collect(
+      floor, audit_only ? CollectMode::kAuditOnly : CollectMode::kDelete);
+  if (!collected.ok()) return collected.status();
+  parts_.books->Trim(parts_.log->oldest());
+  report.segments = collected->segments;
+  report.bytes = collected->bytes;
+  return report;
+}
+
+// ---- status
+
+EngineStatus EngineImpl::GetStatus() const {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return last_status_;
+  EngineStatus status;
+  status.stopped = committer_->stopped();
+  status.io_backend = fs_->backend_name();
+  status.origin = parts_.directory->identity().origin;
+  status.held = parts_.books->Held(false);
+  status.epoch = parts_.books->epoch();
+  status.durable_lsn = parts_.books->durable_lsn();
+  status.last_lsn = status.durable_lsn;
+  status.last_hlc = parts_.books->last_hlc();
+  {
+    std::shared_lock lock(parts_.replica->mutex);
+    const StateCounters counters = parts_.replica->state->counters();
+    status.inodes = counters.inodes;
+    status.live_inodes = counters.live_inodes;
+    status.names = counters.visible_names;
+    status.state_bytes = counters.memory_bytes;
+  }
+  const LogMetrics log = parts_.log->metrics();
+  status.disk_full = log.disk_full;
+  status.journal_bytes = log.bytes;
+  status.journal_segments = log.segments;
+  status.journal_oldest_segment = parts_.log->oldest().segment;
+  status.journal_position_segment = parts_.log->end().segment;
+  status.journal_position_offset = parts_.log->end().offset;
+  status.groups = log.appends;
+  status.group_bytes = log.bytes_written;
+  status.sync_ns = log.commit_ns;
+  const CheckpointInfo checkpoint = checkpointer_->newest();
+  status.checkpoint_seq = checkpoint.number;
+  status.checkpoint_bytes = checkpoint.bytes;
+  status.checkpoint_unix_ms = checkpoint.unix_ms;
+  const CommitStats& commits = committer_->stats();
+  status.entries_appended = commits.entries_appended;
+  status.entries_merged = commits.entries_merged;
+  status.entries_duplicate = commits.entries_duplicate;
+  status.entries_unknown = commits.entries_unknown;
+  status.appends_refused = commits.appends_refused;
+  status.frames_received = commits.frames_received;
+  status.frames_refused = commits.frames_refused;
+  status.frames_duplicate = commits.frames_duplicate;
+  const SealStats& seals = feeds_->stats();
+  status.frames_sealed = seals.frames;
+  status.seal_cache_hits = feeds_->cache_hits();
+  status.sealed_entries_in = seals.entries_in;
+  status.sealed_entries_out = seals.entries_out;
+  status.sealed_bytes_in = seals.bytes_in;
+  status.sealed_bytes_compacted = seals.bytes_compacted;
+  status.sealed_bytes_out = seals.bytes_out;
+  status.recovered_entries = parts_.entries;
+  status.recovery_ns = parts_.duration_ns;
+  status.recovered_torn_bytes = parts_.torn_bytes;
+  return status;
+}
+
+Status EngineImpl::Close(bool checkpoint) {
+  std::lock_guard lock(close_mutex_);
+  if (closed_) return close_status_;
+  closed_ = true;
+  {
+    std::lock_guard wake(checkpoint_mutex_);
+    closing_ = true;
+  }
+  checkpoint_wanted_.notify_all();
+  if (checkpoint_thread_.joinable()) checkpoint_thread_.join();
+  committer_->Stop();
+  if (checkpoint && committer_->stopped().ok()) close_status_ = Checkpoint();
+  last_status_ = GetStatus();
+  last_status_.stopped = Closed();
+  feeds_->Shut();
+  gate_.Shut();
+  parts_.log.reset();
+  parts_.directory.reset();  // and with it the lock
+  return close_status_;
+}
+
+// ---- frames without an engine
+
+namespace {
+FrameSummary SummarizeHead(const FrameHead& head) {
+  FrameSummary summary;
+  summary.origin = head.info.origin;
+  summary.epoch = head.info.epoch;
+  summary.first_lsn = head.info.first_lsn;
+  summary.last_lsn = head.info.last_lsn;
+  summary.hlc_max = head.info.hlc_max;
+  summary.codec = head.codec;
+  summary.entry_count = head.entry_count;
+  summary.raw_bytes = head.raw_bytes;
+  summary.total_bytes = static_cast<uint32_t>(head.total_bytes());
+  summary.cluster = head.info.cluster;
+  return summary;
+}
+}  // namespace
+
+Result<FrameSummary> PeekFrame(Bytes prefix) {
+  Result<FrameHead> head = PeekFrameHeader(prefix);
+  if (!head.ok()) return head.status();
+  return SummarizeHead(head.value());
+}
+
+Result<std::vector<uint8_t>> OpenFrameBody(Bytes frame, FrameSummary* summary) {
+  FrameScratch scratch;
+  Result<FrameView> view = OpenFrame(frame, &scratch);
+  if (!view.ok()) return view.status();
+  *summary = SummarizeHead(PeekFrameHeader(frame).value());
+  const Bytes body = view->codec == Codec::None ? frame.subspan(limits::kFrameHeaderBytes)
+                                                : scratch.raw.bytes();
+  return std::vector<uint8_t>(body.begin(), body.end());
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,76 @@
+// EngineImpl: composes the engine's parts; decides nothing that they could.
+#ifndef CFS_REPL_ENGINE_ENGINE_IMPL_H_
+#define CFS_REPL_ENGINE_ENGINE_IMPL_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "engine/checkpointer.h"
+#include "engine/committer.h"
+#include "engine/engine.h"
+#include "engine/gate.h"
+#include "engine/log_feed.h"
+#include "engine/recovery.h"
+
+namespace cfsrepl {
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(const EngineOptions& options, std::unique_ptr<FileSystem> file_system,
+             Recovered recovered);
+  ~EngineImpl() override;
+  void Start();
+
+  Status Append(Bytes batch, AppendOptions options,
+                std::function<void(AppendResult)> done) override;
+  Status Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) override;
+  void OnDurable(std::function<void()> listener) override;
+  std::vector<OriginCursor> Held(bool with_shards) const override;
+  void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) override;
+  std::vector<OriginCursor> PeerCursor(SiteId peer) const override;
+  void SetPeers(const std::vector<SiteId>& peers) override;
+  Backlog BacklogFrom(Lsn held_lsn) const override;
+  Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) override;
+
+  Result<InodeInfo> Lookup(Inode inode) override;
+  Result<InodeInfo> LookupPath(Bytes path) override;
+  Result<std::vector<NamedInode>> List(Bytes path, Bytes after, size_t max) override;
+  Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) override;
+  Result<Digest> ComputeDigest() override;
+
+  Status Checkpoint() override;
+  Result<CollectReport> Collect(bool aggressive, bool audit_only) override;
+  EngineStatus GetStatus() const override;
+  uint64_t NextSeq(Shard shard) const override;
+  Status Close(bool checkpoint) override;
+
+ private:
+  void RunCheckpoints();
+  Position RetentionFloor() const;
+  Result<InodeInfo> Describe(Inode inode);
+
+  const EngineOptions options_;
+  const std::unique_ptr<FileSystem> fs_;
+  Recovered parts_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<Committer> committer_;
+  std::shared_ptr<FeedSource> feeds_;
+  mutable Gate gate_;  // calls that use the log or the state are inside
+
+  std::function<void()> on_durable_;
+  std::thread checkpoint_thread_;
+  std::mutex checkpoint_mutex_;
+  std::condition_variable checkpoint_wanted_;
+  bool closing_ = false;
+
+  std::mutex close_mutex_;
+  bool closed_ = false;
+  Status close_status_;
+  EngineStatus last_status_;  // once closed
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_ENGINE_IMPL_H_

@@ -1,0 +1,122 @@
+// The engine's looks at the state: lookups, listings, dumps, digests. All under a shared lock.
+#include <shared_mutex>
+
+#include "engine/engine_impl.h"
+#include "state/digest.h"
+
+namespace cfsrepl {
+
+namespace {
+
+Status Closed() { return Status(Code::kClosed, "the engine is closed"); }
+
+template <typename Source>  // InodeView and DumpedName show the same things under the same names
+InodeInfo ToInfo(const Source& source) {
+  const InodeAttributes& attributes = source.attributes;
+  InodeInfo info;
+  info.inode = attributes.inode;
+  info.kind = attributes.kind;
+  info.mode = attributes.mode;
+  info.uid = attributes.uid;
+  info.gid = attributes.gid;
+  info.size = attributes.size;
+  info.extent_ref = attributes.extent_ref;
+  info.atime_ns = attributes.atime_ns;
+  info.mtime_ns = attributes.mtime_ns;
+  info.ctime_ns = attributes.ctime_ns;
+  info.rdev = attributes.rdev;
+  info.file_flags = attributes.file_flags;
+  info.project = attributes.project;
+  info.nlink = attributes.nlink;
+  info.target = source.target;
+  for (const NamedValue& xattr : source.xattrs) info.xattrs.push_back({xattr.key, xattr.value});
+  return info;
+}
+
+// Every path of a live inode; the root's is "/".
+std::vector<std::string> PathsOf(const State& state, const InodeView& view) {
+  std::vector<std::string> paths;
+  if (view.attributes.inode == kRootInode) paths.push_back("/");
+  for (const VisibleLink& link : view.links) {
+    Result<std::string> parent = state.PathOf(link.parent);
+    if (!parent.ok()) continue;
+    const bool at_root = link.parent == kRootInode;
+    paths.push_back((at_root ? "" : parent.value()) + "/" + link.name);
+  }
+  return paths;
+}
+
+}  // namespace
+
+// The caller holds the lock.
+Result<InodeInfo> EngineImpl::Describe(Inode inode) {
+  const State& state = *parts_.replica->state;
+  Result<InodeView> view = state.GetInode(inode);
+  if (!view.ok()) return view.status();
+  InodeInfo info = ToInfo(view.value());
+  info.paths = PathsOf(state, view.value());
+  return info;
+}
+
+Result<InodeInfo> EngineImpl::Lookup(Inode inode) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  std::shared_lock lock(parts_.replica->mutex);
+  return Describe(inode);
+}
+
+Result<InodeInfo> EngineImpl::LookupPath(Bytes path) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  std::shared_lock lock(parts_.replica->mutex);
+  Result<NameEntry> entry = parts_.replica->state->ResolvePath(path);
+  if (!entry.ok()) return entry.status();
+  return Describe(entry->inode);
+}
+
+Result<std::vector<NamedInode>> EngineImpl::List(Bytes path, Bytes after, size_t max) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  std::shared_lock lock(parts_.replica->mutex);
+  const State& state = *parts_.replica->state;
+  Result<NameEntry> entry = state.ResolvePath(path);
+  if (!entry.ok()) return entry.status();
+  if (entry->kind != Kind::kDirectory) {
+    return Status(Code::kNotDirectory, QuoteBytes(path) + " is not a directory");
+  }
+  std::vector<NamedInode> names;
+  for (const ListedName& listed : state.ListDirectory(entry->inode, after, max)) {
+    Result<InodeView> view = state.GetInode(listed.entry.inode);
+    if (!view.ok()) return view.status();
+    names.push_back({listed.name, ToInfo(view.value())});
+  }
+  return names;
+}
+
+Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  std::vector<DumpedName> dumped;
+  {
+    std::shared_lock lock(parts_.replica->mutex);
+    parts_.replica->state->Dump(after, max, &dumped);
+  }
+  std::vector<NamedInode> names;
+  names.reserve(dumped.size());
+  for (DumpedName& name : dumped) names.push_back({std::move(name.path), ToInfo(name)});
+  return names;
+}
+
+Result<Digest> EngineImpl::ComputeDigest() {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  // One lock for the whole scan: a digest is of one moment.
+  std::shared_lock lock(parts_.replica->mutex);
+  DigestScan scan(*parts_.replica->state);
+  while (!scan.Step(1u << 20)) {
+  }
+  const StateDigest& digest = scan.digest();
+  return Digest{digest.sum.hi, digest.sum.lo, digest.inodes, digest.names};
+}
+
+}  // namespace cfsrepl

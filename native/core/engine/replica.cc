@@ -1,0 +1,54 @@
+#include "engine/replica.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace cfsrepl {
+
+Status Replica::CheckShards(const FrameView& view) const {
+  for (const ShardRange& range : view.shards) {
+    if (range.shard() < metadata.shard_count()) continue;
+    return Status(Code::kMalformed,
+                  "frame of site " + std::to_string(view.info.origin.site) + " names shard " +
+                      std::to_string(range.shard()) + ", expected 0 to " +
+                      std::to_string(metadata.shard_count() - 1));
+  }
+  return Status::Ok();
+}
+
+Status Replica::MergeFrame(const FrameView& view) {
+  CFS_RETURN_IF_ERROR(CheckShards(view));
+  const size_t count = view.entries.size();
+  OriginIndex origin = 0;
+  for (size_t chunk = 0; chunk < count; chunk += kMergeChunkEntries) {
+    std::unique_lock lock(mutex);
+    if (chunk == 0) {
+      Result<OriginIndex> interned = state->Intern(view.info.origin);
+      if (!interned.ok()) return interned.status();
+      origin = interned.value();
+    }
+    const size_t end = std::min(count, chunk + kMergeChunkEntries);
+    for (size_t i = chunk; i < end; i++) {
+      if (i % kPrefetchEntries == 0) {
+        for (size_t ahead = i; ahead < std::min(end, i + kPrefetchEntries); ahead++) {
+          state->Prefetch(view.entries[ahead].inode());
+        }
+      }
+      const EntryView entry = view.entry(i);
+      CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin));
+      if (entry.header->op() <= static_cast<uint8_t>(Op::Symlink)) {
+        metadata.SeeInode(entry.header->inode(), site);
+      }
+    }
+  }
+  unknown_entries += view.unsupported_count;
+  metadata.held.Raise(view.info.origin, view.info.last_lsn);
+  metadata.last_hlc = std::max(metadata.last_hlc, view.info.hlc_max);
+  metadata.epoch = std::max(metadata.epoch, view.info.epoch);
+  for (const ShardRange& range : view.shards) {
+    metadata.RaiseSeq(view.info.origin, range.shard(), range.last_seq());
+  }
+  return Status::Ok();
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,42 @@
+// Replica: the registers and what the node knows beside them, and how frames get in.
+//
+// The engine thread (or recovery, before there is one) is the only writer: it alone uses `metadata`
+// and may read `state` without the mutex. Others read `state` under a shared lock.
+#ifndef CFS_REPL_ENGINE_REPLICA_H_
+#define CFS_REPL_ENGINE_REPLICA_H_
+
+#include <memory>
+#include <shared_mutex>
+
+#include "engine/metadata.h"
+#include "frame/frame.h"
+#include "state/state.h"
+
+namespace cfsrepl {
+
+// Entries merged under one lock, so that a reader waits a fraction of a millisecond.
+inline constexpr size_t kMergeChunkEntries = 1024;
+// Inodes whose memory is asked for ahead of the merge.
+inline constexpr size_t kPrefetchEntries = 16;
+
+struct Replica {
+  Replica(SiteId site, uint32_t shard_count)
+      : site(site), state(std::make_unique<State>()), metadata(shard_count) {}
+
+  const SiteId site;
+  std::unique_ptr<State> state;
+  std::shared_mutex mutex;  // of *state
+  Metadata metadata;
+  uint64_t unknown_entries = 0;
+
+  // Merges a verified frame and raises what the metadata says is held. The caller has checked that it
+  // follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
+  Status MergeFrame(const FrameView& view);
+
+ private:
+  Status CheckShards(const FrameView& view) const;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_REPLICA_H_

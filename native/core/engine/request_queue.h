@@ -1,0 +1,115 @@
+// What waits for the engine thread: batches to append, frames to receive. Bounded in bytes for each.
+#ifndef CFS_REPL_ENGINE_REQUEST_QUEUE_H_
+#define CFS_REPL_ENGINE_REQUEST_QUEUE_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "engine/engine.h"
+
+namespace cfsrepl {
+
+struct AppendRequest {
+  Bytes batch;
+  AppendOptions options;
+  std::function<void(AppendResult)> done;
+};
+
+struct ReceiveRequest {
+  Bytes frame;
+  SiteId from = 0;
+  std::function<void(ReceiveResult)> done;
+};
+
+// Exactly one of the two; `receive.done` tells which.
+struct Request {
+  AppendRequest append;
+  ReceiveRequest receive;
+  bool is_receive() const { return receive.done != nullptr; }
+};
+
+class RequestQueue {
+ public:
+  Status PushAppend(AppendRequest request) {
+    const size_t bytes = request.batch.size();
+    Request wrapped;
+    wrapped.append = std::move(request);
+    return Push(std::move(wrapped), bytes, &append_bytes_, limits::kAppendQueueBytesMax, "append");
+  }
+  Status PushReceive(ReceiveRequest request) {
+    const size_t bytes = request.frame.size();
+    Request wrapped;
+    wrapped.receive = std::move(request);
+    return Push(std::move(wrapped), bytes, &receive_bytes_, limits::kReceiveQueueBytesMax,
+                "receive");
+  }
+
+  // The oldest request, waiting for one until `deadline`. False at the deadline or once closed and
+  // empty.
+  bool Pop(Request* out, std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    arrived_.wait_until(lock, deadline, [this] { return closed_ || !requests_.empty(); });
+    return PopLocked(out);
+  }
+  bool TryPop(Request* out) {
+    std::lock_guard lock(mutex_);
+    return PopLocked(out);
+  }
+
+  // Nothing gets in any more; what is in can still be popped.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    arrived_.notify_all();
+  }
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
+
+ private:
+  Status Push(Request request, size_t bytes, size_t* held_bytes, size_t max, const char* name) {
+    {
+      std::lock_guard lock(mutex_);
+      if (closed_) return Status(Code::kClosed, "the engine is closed");
+      // An empty queue takes a request of any size, so a large one waits but never starves.
+      if (*held_bytes != 0 && *held_bytes + bytes > max) {
+        return Status(Code::kQueueFull, std::string("the ") + name + " queue holds " +
+                                            std::to_string(*held_bytes) + " bytes, at most " +
+                                            std::to_string(max) + "; wait for earlier ones");
+      }
+      *held_bytes += bytes;
+      requests_.push_back(std::move(request));
+    }
+    arrived_.notify_one();
+    return Status::Ok();
+  }
+  bool PopLocked(Request* out) {
+    if (requests_.empty()) return false;
+    *out = std::move(requests_.front());
+    requests_.pop_front();
+    if (out->is_receive()) {
+      receive_bytes_ -= out->receive.frame.size();
+    } else {
+      append_bytes_ -= out->append.batch.size();
+    }
+    return true;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Request> requests_;
+  size_t append_bytes_ = 0;
+  size_t receive_bytes_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_REQUEST_QUEUE_H_
