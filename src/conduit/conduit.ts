@@ -31,7 +31,6 @@
  * and what is sent first. Those who decide so end a session with `session.close(code, message)`.
  */
 import { EventEmitter } from 'node:events';
-import type { TLSSocket } from 'node:tls';
 
 import type { PeekFrame } from './assembler';
 import type { BackoffOptions } from './backoff';
@@ -42,8 +41,8 @@ import { ConduitError, type EndCode } from './errors';
 import type { HandshakeLimits } from './handshake-limits';
 import { HEARTBEAT_DEFAULTS, type HeartbeatOptions } from './heartbeat';
 import { checkIdentity, clusterIdOf, type IdentityOf } from './identity';
-import { refuseLink, type RemoteIdentity } from './link';
-import { Listener } from './listener';
+import { refuseLink } from './link';
+import { Listener, type AcceptedChannel } from './listener';
 import { PeerConnection } from './peer-connection';
 import {
   CAPABILITIES_MAX,
@@ -94,16 +93,14 @@ export interface ConduitOptions {
 
   /** Larger frames are refused. Default and most: 128 + 4 MiB. */
   readonly frameBytesMax?: number;
-  /** What each peer may have in flight here. Default 16 MiB and 64 frames. */
+  /** What each peer may have in flight here. Default 16 MiB and 1,024 frames. */
   readonly windowBytes?: number;
   readonly windowFrames?: number;
-  /** Default: every 200 ms, down after 700 ms of silence. */
+  /** Default: every 250 ms, down after 900 ms of silence. */
   readonly heartbeat?: HeartbeatOptions;
   /** Default: 100 ms doubling to 5 s; anew after 10 s of session. */
   readonly backoff?: BackoffOptions;
-  /** TCP and TLS. Default 3000. */
-  readonly connectTimeoutMs?: number;
-  /** Hello and Ready. Default 3000. */
+  /** TCP, TLS, Hello and Ready together. Default 5000. */
   readonly handshakeTimeoutMs?: number;
   /** Of drains that a peer begins. Default 5000. */
   readonly drainTimeoutMs?: number;
@@ -120,10 +117,10 @@ export interface ConduitEvents {
 }
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
-const WINDOW_FRAMES = 64;
+const WINDOW_FRAMES = 1024;
 const BACKOFF_DEFAULTS: BackoffOptions = { baseMs: 100, capMs: 5000, stableMs: 10_000 };
 const HANDSHAKE_LIMITS: HandshakeLimits = { perAddress: 8, total: 64 };
-const TIMEOUT_MS = 3000;
+const HANDSHAKE_TIMEOUT_MS = 5000;
 const DRAIN_TIMEOUT_MS = 5000;
 
 /** Listens and starts dialling. Rejects if it cannot listen, or with "invalid_argument". */
@@ -197,7 +194,7 @@ export class Conduit extends EventEmitter<ConduitEvents> {
         clusterUuid: options.clusterUuid,
         tls: options.tls,
         identityOf: options.identityOf,
-        connectTimeoutMs: options.connectTimeoutMs ?? TIMEOUT_MS,
+        handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
         backoff: options.backoff ?? BACKOFF_DEFAULTS,
         session: this.settings,
       },
@@ -214,19 +211,21 @@ export class Conduit extends EventEmitter<ConduitEvents> {
       endpoint,
       tls: options.tls,
       limits: options.handshakeLimits ?? HANDSHAKE_LIMITS,
-      handshakeTimeoutMs: options.connectTimeoutMs ?? TIMEOUT_MS,
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      environment: this.settings.environment,
       identityOf: options.identityOf,
-      onChannel: (socket, remote, left) => this.onChannel(socket, remote, left),
+      onChannel: (channel) => this.onChannel(channel),
       onRefusal: (code, address, message) => this.onRefusal(code, address, message),
     });
   }
 
-  private onChannel(socket: TLSSocket, remote: RemoteIdentity, left: () => void): void {
+  private onChannel(channel: AcceptedChannel): void {
+    const { socket, remote } = channel;
     const { clusterUuid } = this.options;
     const objection = checkIdentity(remote, clusterUuid, new Set(this.peers.keys()));
     const peer = this.peers.get(remote.site);
     if (objection === undefined && peer !== undefined) {
-      peer.accept(socket, remote, left);
+      peer.accept(channel);
       return;
     }
     const { code, message } = objection ?? { code: 'unknown_site', message: 'not a peer' };
@@ -245,6 +244,7 @@ export class Conduit extends EventEmitter<ConduitEvents> {
 function sessionSettings(options: ConduitOptions): SessionSettings {
   const environment = options.environment ?? REAL_ENVIRONMENT;
   return {
+    clusterUuid: options.clusterUuid.toLowerCase(),
     cluster: clusterIdOf(options.clusterUuid),
     site: options.site,
     instance: drawInstance(environment),
@@ -256,7 +256,6 @@ function sessionSettings(options: ConduitOptions): SessionSettings {
     windowBytes: options.windowBytes ?? WINDOW_BYTES,
     windowFrames: options.windowFrames ?? WINDOW_FRAMES,
     heartbeat: options.heartbeat ?? HEARTBEAT_DEFAULTS,
-    handshakeTimeoutMs: options.handshakeTimeoutMs ?? TIMEOUT_MS,
     drainTimeoutMs: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
     status: options.status,
     peerStatus: options.peerStatus,

@@ -34,7 +34,7 @@ export type LocalCode =
   | 'self_signed'
   | 'expired'
   | 'untrusted'
-  | 'no_identity' // a trusted certificate that names no site
+  | 'bad_certificate' // trusted, but it names no site or breaks policy
   | 'tls' // any other failure of the channel
   | 'unknown_refusal'; // a refusal with a number this version does not know
 

@@ -13,7 +13,7 @@ export interface SiteIdentity {
   readonly site: number;
 }
 
-/** Throws if the certificate has no such URI, or more than one. */
+/** Throws if the certificate does not name exactly one site, or breaks policy. */
 export type IdentityOf = (certificate: X509Certificate) => SiteIdentity;
 
 /** Throws ConduitError "invalid_argument" unless `uuid` is 32 hexadecimal digits in the usual groups. */
@@ -25,7 +25,7 @@ export function clusterIdOf(uuid: string): ClusterId {
   return { hi: BigInt(`0x${digits.slice(0, 16)}`), lo: BigInt(`0x${digits.slice(16)}`) };
 }
 
-/** Who is at the other end of a finished TLS handshake. Throws ConduitError "no_identity". */
+/** Who is at the other end of a finished TLS handshake. Throws ConduitError "bad_certificate". */
 export function identify(
   socket: TLSSocket,
   address: string,
@@ -33,13 +33,13 @@ export function identify(
 ): RemoteIdentity {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
-    throw new ConduitError('no_identity', `${address}: no certificate`);
+    throw new ConduitError('bad_certificate', `${address}: no certificate`);
   }
   try {
     return { ...identityOf(certificate), address };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new ConduitError('no_identity', `${address}: ${message}`);
+    throw new ConduitError('bad_certificate', `${address}: ${message}`);
   }
 }
 

@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 
 import type { Endpoint } from './endpoints';
+import type { Environment } from './environment';
 import { ConduitError, type EndCode } from './errors';
 import { HandshakeGate, type HandshakeLimits } from './handshake-limits';
 import type { RemoteIdentity } from './link';
@@ -14,15 +15,26 @@ export interface ListenerOptions {
   readonly tls: TlsMaterial;
   readonly limits: HandshakeLimits;
   readonly handshakeTimeoutMs: number;
+  readonly environment: Environment;
   readonly identityOf: IdentityOf;
-  /** A channel with an identified site. `left` must be called once its handshake is over either way. */
-  readonly onChannel: (socket: tls.TLSSocket, remote: RemoteIdentity, left: () => void) => void;
+  readonly onChannel: (channel: AcceptedChannel) => void;
   /** Someone was turned away before there was a channel to say so. */
   readonly onRefusal: (code: EndCode, address: string, message: string) => void;
 }
 
+/** A channel with an identified site, whose handshake is still to be done. */
+export interface AcceptedChannel {
+  readonly socket: tls.TLSSocket;
+  readonly remote: RemoteIdentity;
+  /** On the monotonic clock, when the connection was accepted. */
+  readonly sinceUs: number;
+  /** To be called once the handshake is over, either way; calls after the first do nothing. */
+  readonly leave: () => void;
+}
+
 interface Visitor {
   readonly raw: net.Socket;
+  readonly sinceUs: number;
   /** Gives the place at the gate back. */
   readonly leave: () => void;
 }
@@ -80,7 +92,7 @@ export class Listener {
     const leave = (): void => {
       if (this.visitors.delete(key)) this.gate.leave(address);
     };
-    this.visitors.set(key, { raw, leave });
+    this.visitors.set(key, { raw, sinceUs: this.options.environment.monoUs(), leave });
     raw.once('close', leave);
     this.tlsServer.emit('connection', raw);
   }
@@ -105,11 +117,11 @@ export class Listener {
     }
     try {
       const remote = identify(socket, address, this.options.identityOf);
-      this.options.onChannel(socket, remote, visitor.leave);
+      this.options.onChannel({ socket, remote, sinceUs: visitor.sinceUs, leave: visitor.leave });
     } catch (error) {
       if (!(error instanceof ConduitError)) throw error;
       socket.destroy();
-      this.options.onRefusal('no_identity', address, error.message);
+      this.options.onRefusal('bad_certificate', address, error.message);
     }
   }
 }

@@ -11,6 +11,7 @@ import type { Timer } from './environment';
 import { ConduitError, isOrderly, type EndCode, type UseCode } from './errors';
 import { checkIdentity, identify, type IdentityOf } from './identity';
 import { refuseLink, type Link, type RemoteIdentity } from './link';
+import type { AcceptedChannel } from './listener';
 import { ConduitSession } from './session';
 import type { SessionSettings } from './session-options';
 import { TcpLink } from './tcp-link';
@@ -24,7 +25,8 @@ export interface PeerSettings {
   readonly clusterUuid: string;
   readonly tls: TlsMaterial;
   readonly identityOf: IdentityOf;
-  readonly connectTimeoutMs: number;
+  /** TCP, TLS, Hello and Ready together. */
+  readonly handshakeTimeoutMs: number;
   readonly backoff: BackoffOptions;
   readonly session: SessionSettings;
 }
@@ -62,13 +64,12 @@ export class PeerConnection {
   }
 
   /** Takes a channel that the listener has identified as this peer. */
-  accept(socket: TLSSocket, remote: RemoteIdentity, left: () => void): void {
+  accept({ socket, remote, sinceUs, leave }: AcceptedChannel): void {
     if (this.closing) {
       socket.destroy();
-      left();
       return;
     }
-    this.startSession(this.makeLink(socket, remote), false, left);
+    this.startSession(this.makeLink(socket, remote), false, sinceUs, leave);
   }
 
   /** Drains what is up, ends the rest, dials no more. Resolves when no socket is left. */
@@ -89,13 +90,14 @@ export class PeerConnection {
     const endpoint = this.settings.endpoints[this.endpoints.index];
     if (endpoint === undefined || this.closing || this.isBusy()) return;
     this.counters.dials += 1;
-    const { tls, connectTimeoutMs, session } = this.settings;
-    const dial = dialTls(endpoint, tls, connectTimeoutMs, session.environment);
+    const { tls, handshakeTimeoutMs, session } = this.settings;
+    const sinceUs = session.environment.monoUs();
+    const dial = dialTls(endpoint, tls, handshakeTimeoutMs, session.environment);
     this.dial = dial;
     dial.socket.then(
       (socket) => {
         this.dial = undefined;
-        this.onChannel(socket, endpoint);
+        this.onChannel(socket, endpoint, sinceUs);
       },
       (error: unknown) => {
         this.dial = undefined;
@@ -111,7 +113,7 @@ export class PeerConnection {
     return this.standing !== undefined || this.dial !== undefined || isGreeting;
   }
 
-  private onChannel(socket: TLSSocket, endpoint: Endpoint): void {
+  private onChannel(socket: TLSSocket, endpoint: Endpoint, sinceUs: number): void {
     const { site, clusterUuid, identityOf } = this.settings;
     if (this.closing) {
       socket.destroy();
@@ -123,7 +125,7 @@ export class PeerConnection {
       const link = this.makeLink(socket, remote);
       const objection = checkIdentity(remote, clusterUuid, site);
       if (objection === undefined) {
-        this.startSession(link, true, () => undefined);
+        this.startSession(link, true, sinceUs, () => undefined);
       } else {
         refuseLink(link, objection.code, objection.message);
         this.onDialFailed(objection.code, `${address}: ${objection.message}`);
@@ -143,9 +145,12 @@ export class PeerConnection {
     return link;
   }
 
-  private startSession(link: Link, dialled: boolean, left: () => void): void {
-    const start = { link, dialled, counters: this.counters };
-    const session = new ConduitSession(this.settings.session, start, {
+  private startSession(link: Link, dialled: boolean, sinceUs: number, left: () => void): void {
+    const { session: settings, handshakeTimeoutMs } = this.settings;
+    const spentMs = (settings.environment.monoUs() - sinceUs) / 1000;
+    const handshakeMs = Math.max(0, handshakeTimeoutMs - spentMs);
+    const start = { link, dialled, counters: this.counters, handshakeMs };
+    const session = new ConduitSession(settings, start, {
       onOpen: (opened) => {
         left();
         this.onOpen(opened);

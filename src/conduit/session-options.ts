@@ -7,6 +7,7 @@ import type { Link } from './link';
 import type { ClusterId, LocalStatus, PeerCounters, PeerStatus } from './types';
 
 export interface SessionSettings {
+  readonly clusterUuid: string;
   readonly cluster: ClusterId;
   readonly site: number;
   /** Drawn once for this process. */
@@ -19,7 +20,6 @@ export interface SessionSettings {
   readonly windowBytes: number;
   readonly windowFrames: number;
   readonly heartbeat: HeartbeatOptions;
-  readonly handshakeTimeoutMs: number;
   /** How long a drain that the peer began may take. */
   readonly drainTimeoutMs: number;
   readonly status: (peerSite: number) => LocalStatus;
@@ -34,4 +34,6 @@ export interface SessionStart {
   readonly link: Link;
   readonly dialled: boolean;
   readonly counters: PeerCounters;
+  /** What is left of the time allowed for the handshake. */
+  readonly handshakeMs: number;
 }

@@ -93,7 +93,7 @@ export class ConduitSession implements Session {
     this.heartbeat = startHeartbeat(this.nowMs());
     const hello = makeHello(settings, this.peerSite);
     this.handshake = startHandshake(hello, this.peerSite);
-    this.handshakeTimer = settings.environment.setTimer(settings.handshakeTimeoutMs, () =>
+    this.handshakeTimer = settings.environment.setTimer(start.handshakeMs, () =>
       this.driveHandshake({ type: 'timeout' }),
     );
     this.link.attach({
@@ -371,7 +371,10 @@ export class ConduitSession implements Session {
       const message = `frame of ${info.totalBytes} bytes, at most ${settings.frameBytesMax} are taken`;
       throw new ConduitError('too_large', message);
     }
-    const { site } = info.origin;
+    const { site, clusterUuid } = info;
+    if (clusterUuid !== settings.clusterUuid) {
+      throw new ConduitError('wrong_cluster', `frame of cluster ${clusterUuid}`);
+    }
     if (site !== this.peerSite && !this.established.agreed.capabilities.has('forward')) {
       const message = `frame of site ${site} in a session with site ${this.peerSite}`;
       throw new ConduitError('wrong_origin', message);

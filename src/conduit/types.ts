@@ -19,8 +19,8 @@ export interface ClusterId {
 }
 
 /** What a frame's 128-byte header says, as far as the conduit needs it. `peekFrame` makes it. */
-export interface FrameInfo {
-  readonly origin: Origin;
+export interface FrameInfo extends Origin {
+  readonly clusterUuid: string;
   readonly firstLsn: bigint;
   readonly lastLsn: bigint;
   readonly epoch: bigint;
