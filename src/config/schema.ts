@@ -12,7 +12,7 @@ const ENDPOINTS_MAX = 16;
 
 // What limits.h says of the same things; a unit test compares the two.
 export const SHARDS_MAX = 4096;
-export const SEGMENT_BYTES_MIN = MIB;
+export const SEGMENT_BYTES_MIN = 16 * MIB;
 export const SEGMENT_BYTES_MAX = GIB;
 export const FRAME_BYTES_MAX = 4 * MIB + 128;
 

@@ -37,7 +37,7 @@ inline constexpr size_t kControlTextBytesMax = 1024;
 
 // The log.
 inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
-inline constexpr size_t kSegmentBytesMin = 1024 * 1024;
+inline constexpr size_t kSegmentBytesMin = 16 * 1024 * 1024;  // a whole group fits
 inline constexpr size_t kSegmentBytesMax = 1024ull * 1024 * 1024;
 inline constexpr size_t kRecordBytesMax = 16 * 1024 * 1024;  // one group commit
 inline constexpr size_t kItemsPerRecordMax = 4096;

@@ -29,6 +29,7 @@ inline constexpr size_t kGroupBytesTarget = 4 * 1024 * 1024;
 inline constexpr size_t kGroupBytesMax =
     kGroupBytesTarget + 2 * (limits::kFrameBytesMax + limits::kFrameRawBytesTarget);
 static_assert(kGroupBytesMax <= limits::kRecordBytesMax);
+static_assert(kGroupBytesMax + 4 * limits::kBlockBytes <= limits::kSegmentBytesMin);
 
 struct CommitStats {
   std::atomic<uint64_t> entries_appended{0};

@@ -136,6 +136,13 @@ Result<bool> LogImpl::MakeRoom(uint64_t record_bytes, Reserve reserve) {
   return status.code() == Code::kDiskFull ? status : Stop(status);
 }
 
+Status LogImpl::EnsureRoom(size_t body_bytes) {
+  if (Status status = stopped(); !status.ok()) {
+    return Status(Code::kStopped, "the log has stopped: " + status.message());
+  }
+  return MakeRoom(RecordBytes(std::min(body_bytes, max_body_bytes())), Reserve::kKeep).status();
+}
+
 Result<RecordRef> LogImpl::AppendRecord(std::span<const Item> items, Reserve reserve) {
   if (Status status = stopped(); !status.ok()) {
     return Status(Code::kStopped, "the log has stopped: " + status.message());

@@ -107,6 +107,10 @@ class Log {
   // As Append, for small control items: may use the reserve when the disk is full.
   virtual Result<RecordRef> AppendReserved(std::span<const Item> items) = 0;
 
+  // For a caller that must not change its own state before it knows: ok if the next Append, of up to
+  // `body_bytes`, will find room; waits for zeroing if need be. kDiskFull, kStopped.
+  virtual Status EnsureRoom(size_t body_bytes) = 0;
+
   // Most body bytes (ItemBytes summed) one record can carry with these options.
   virtual size_t max_body_bytes() const = 0;
 

@@ -21,6 +21,7 @@ class LogImpl : public Log {
 
   Result<RecordRef> Append(std::span<const Item> items) override;
   Result<RecordRef> AppendReserved(std::span<const Item> items) override;
+  Status EnsureRoom(size_t body_bytes) override;
   size_t max_body_bytes() const override { return BodyBytesMax(options_.segment_bytes); }
   Result<CollectResult> Collect(Position below, CollectMode mode) override;
   Status ReleaseReserve() override { return preparer_.ReleaseReserve(); }
