@@ -8,7 +8,8 @@
 #define CFS_REPL_STATE_CHECKPOINT_H_
 
 #include <functional>
-#include <string>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "base/buffer.h"
@@ -17,6 +18,8 @@
 #include "state/state.h"
 
 namespace cfsrepl {
+
+class ChunkBuilder;
 
 // What the file says about itself. `position` and `record_seq` are where replay starts: taken before
 // the first Step, under the same lock.
@@ -37,29 +40,31 @@ class CheckpointWriter {
   using AppendSink = std::function<Status(Bytes)>;
 
   CheckpointWriter(const State* state, CheckpointHeader header, AppendSink append);
+  ~CheckpointWriter();
 
   Status Start();
   // Serialises up to `max_inodes` more inodes into the chunk buffer. True when all are.
   bool Step(size_t max_inodes);
-  Status Flush();   // writes a chunk once it is large enough
+  Status Flush();   // writes the chunks that are full
   Status Finish();  // the last chunk and the footer; the caller makes the file durable
 
   uint64_t bytes_written() const { return bytes_written_; }
   uint64_t inodes_written() const { return inodes_; }
 
  private:
-  Status WriteChunk();
   Status Append(Bytes bytes);
 
   const State* const state_;
   const CheckpointHeader header_;
   const AppendSink append_;
   uint32_t next_slot_ = 1;
-  std::vector<Buffer> chunks_;  // full ones and, last, the one being filled
+  std::unique_ptr<ChunkBuilder> filling_;
+  std::vector<std::unique_ptr<ChunkBuilder>> full_;
   uint64_t bytes_written_ = 0;
   uint64_t inodes_ = 0;
-  uint64_t chunks_written_ = 0;
-  uint32_t chain_crc_ = 0;
+  uint64_t chunks_ = 0;
+  uint64_t records_ = 0;
+  uint32_t chunks_crc_ = 0;
 };
 
 // Reads up to out.size() bytes at `offset`; fewer only at the end of the file.
@@ -75,11 +80,16 @@ Result<CheckpointHeader> ReadCheckpointHeader(const ReadSource& read);
 Result<CheckpointHeader> LoadCheckpoint(const ReadSource& read, State* state,
                                         const std::function<void(uint64_t bytes)>& progress);
 
-// One chunk by itself, for bootstrap and repair: the registers of some inodes in portable form,
+// Chunks by themselves, for bootstrap and repair: the registers of some inodes in portable form,
 // merged in any order and any number of times.
-Status MergeChunk(Bytes chunk, State* state);
-// Appends the chunk of one inode (all its registers, links and xattrs) to *out; kNotFound if unknown.
-Status EncodeInodeChunk(const State& state, Inode inode, Buffer* out);
+
+// Appends one or more chunks with all registers of one inode, its links and xattrs, to *out.
+// kNotFound if the inode is not known even by number.
+Status EncodeInodeChunks(const State& state, Inode inode, Buffer* out);
+
+// Merges whole chunks, one after the other, each checked before any of it is merged. kMalformed,
+// kChecksum, kUnsupported.
+Status MergeChunks(Bytes chunks, State* state);
 
 }  // namespace cfsrepl
 

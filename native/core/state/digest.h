@@ -19,7 +19,6 @@ struct Hash128 {
   bool operator==(const Hash128&) const = default;
   // Addition modulo 2^128.
   Hash128& operator+=(const Hash128& other);
-  Hash128& operator-=(const Hash128& other);
 };
 
 struct StateDigest {

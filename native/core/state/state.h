@@ -161,7 +161,6 @@ class State {
   StateCounters counters() const;
 
   // For checkpoint.h and digest.h.
-  Store& store() { return *store_; }
   const Store& store() const { return *store_; }
   const VisibleTree& tree() const { return *tree_; }
 

@@ -1,0 +1,106 @@
+#include "base/limits.h"
+#include "checksum/crc32c.h"
+#include "state/checkpoint.h"
+#include "state/checkpoint_format.h"
+#include "state/chunk_builder.h"
+
+namespace cfsrepl {
+
+using namespace checkpoint_format;  // NOLINT: the layouts are named all over this file
+
+CheckpointWriter::CheckpointWriter(const State* state, CheckpointHeader header, AppendSink append)
+    : state_(state),
+      header_(std::move(header)),
+      append_(std::move(append)),
+      filling_(std::make_unique<ChunkBuilder>(&state->store())) {}
+
+CheckpointWriter::~CheckpointWriter() = default;
+
+Status CheckpointWriter::Start() {
+  if (header_.engine_metadata.size() > limits::kCheckpointMetadataBytesMax) {
+    return Status(Code::kTooLarge,
+                  "checkpoint: the engine's metadata has " +
+                      std::to_string(header_.engine_metadata.size()) + " bytes, at most " +
+                      std::to_string(limits::kCheckpointMetadataBytesMax) + " are allowed");
+  }
+  FileHeader header{};
+  header.magic = kFileMagic;
+  header.version = kVersion;
+  header.metadata_bytes = static_cast<uint32_t>(header_.engine_metadata.size());
+  header.cluster = header_.cluster;
+  header.volume = header_.volume;
+  header.segment = header_.segment;
+  header.offset = header_.offset;
+  header.record_seq = header_.record_seq;
+  header.crc = Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))),
+                            header_.engine_metadata);
+  CFS_RETURN_IF_ERROR(Append(BytesOf(header)));
+  return Append(header_.engine_metadata);
+}
+
+bool CheckpointWriter::Step(size_t max_inodes) {
+  auto rotate = [this] {
+    full_.push_back(std::move(filling_));
+    filling_ = std::make_unique<ChunkBuilder>(&state_->store());
+    return filling_.get();
+  };
+  const uint32_t end = state_->store().inodes.end();
+  for (size_t count = 0; count < max_inodes && next_slot_ < end; count++) {
+    ChunkBuilder::AddInode(filling_.get(), next_slot_++, rotate);
+    inodes_++;
+  }
+  return next_slot_ >= end;
+}
+
+Status CheckpointWriter::Flush() {
+  for (const auto& chunk : full_) {
+    chunk->Seal();
+    uint32_t crc = chunk->crc();
+    chunks_crc_ = Crc32cExtend(chunks_crc_, BytesOf(crc));
+    chunks_++;
+    records_ += chunk->record_count();
+    CFS_RETURN_IF_ERROR(Append(chunk->bytes()));
+  }
+  full_.clear();
+  return Status::Ok();
+}
+
+Status CheckpointWriter::Finish() {
+  if (filling_->record_count() > 0) full_.push_back(std::move(filling_));
+  CFS_RETURN_IF_ERROR(Flush());
+  Footer footer{};
+  footer.magic = kFooterMagic;
+  footer.chunk_count = chunks_;
+  footer.record_count = records_;
+  footer.file_bytes = bytes_written_ + sizeof(footer);
+  footer.chunks_crc = chunks_crc_;
+  footer.crc = Crc32c(BytesOf(footer, offsetof(Footer, crc)));
+  return Append(BytesOf(footer));
+}
+
+Status CheckpointWriter::Append(Bytes bytes) {
+  bytes_written_ += bytes.size();
+  return append_(bytes);
+}
+
+Status EncodeInodeChunks(const State& state, Inode inode, Buffer* out) {
+  uint32_t slot = state.store().FindInode(inode);
+  if (slot == 0) {
+    return Status(Code::kNotFound, "inode " + std::to_string(inode) + " is not known");
+  }
+  auto builder = std::make_unique<ChunkBuilder>(&state.store());
+  auto seal = [&] {
+    if (builder->record_count() == 0) return;
+    builder->Seal();
+    out->Append(builder->bytes());
+  };
+  ChunkBuilder::AddInode(builder.get(), slot, [&] {
+    seal();
+    builder = std::make_unique<ChunkBuilder>(&state.store());
+    return builder.get();
+  });
+  seal();
+  return Status::Ok();
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,299 @@
+// Merging: each op as changes of registers.
+#include "state/state.h"
+
+#include <cstring>
+#include <string>
+
+#include "state/store.h"
+#include "state/visible_tree.h"
+
+namespace cfsrepl {
+namespace {
+
+constexpr size_t kCacheLineBytes = 64;
+
+// The value of a link register.
+struct LinkValue {
+  PackedStamp stamp;
+  bool removed = false;
+  Inode parent = 0;
+  Bytes name;
+};
+
+void MergeLink(Store* store, VisibleTree* tree, uint32_t child, PackedSource id,
+               const LinkValue& value) {
+  if (child == kRootSlot || value.parent == 0) return;  // the root has no name
+  uint32_t link = store->FindLink(child, id);
+  if (link == 0) link = store->AddLink(child, id);
+  LinkRecord& record = store->links[link];
+  if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  tree->BeforeLinkChange(link);
+  record.stamp = value.stamp;
+  record.parent = store->FindOrAddInode(value.parent);
+  store->SetName(&record, value.name);
+  value.removed ? record.Set(kLinkRemoved) : record.Clear(kLinkRemoved);
+  tree->AfterLinkChange(link);
+}
+
+struct Existence {
+  PackedStamp stamp;
+  Kind kind = Kind::kNone;
+  uint32_t rdev = 0;
+  Bytes target;
+};
+
+void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existence& value) {
+  InodeRecord& record = store->inodes[slot];
+  if (slot == kRootSlot || !store->origins.Newer(value.stamp, record.birth)) return;
+  bool kind_changes = record.kind != value.kind;
+  // A new inode has nothing that could be shown under another kind.
+  bool bracket = kind_changes && (record.first_link != 0 || record.directory != 0);
+  if (bracket) tree->BeforeKindChange(slot);
+  if (record.kind == Kind::kSymlink) store->blobs.Remove(record.special);
+  record.birth = value.stamp;
+  record.kind = value.kind;
+  record.special =
+      value.kind == Kind::kSymlink ? store->blobs.Add(value.target) : value.rdev;
+  if (bracket) {
+    tree->AfterKindChange(slot);
+  } else if (record.has_removed) {
+    tree->AfterAssertChange(slot);
+  }
+}
+
+// Takes over what wins of the fields in the mask; stamp_of(field) is the stamp of each, and
+// `asserts_links` has the bits of those that assert. True if an asserting stamp may have changed.
+template <typename StampOf>
+inline bool MergeFields(const OriginTable& origins, const Attributes& attributes, StampOf stamp_of,
+                        uint32_t asserts_links, InodeRecord* record) {
+  uint32_t won = 0;
+  for (uint32_t rest = attributes.mask() & kFieldsAll; rest != 0; rest &= rest - 1) {
+    int field = __builtin_ctz(rest);
+    const PackedStamp& stamp = stamp_of(field);
+    if (!origins.Newer(stamp, record->stamps[field])) continue;
+    record->stamps[field] = stamp;
+    won |= 1u << field;
+  }
+  if (won & kFieldMode) record->mode = attributes.mode() & 07777;
+  if (won & kFieldOwner) {
+    record->uid = attributes.uid();
+    record->gid = attributes.gid();
+  }
+  if (won & kFieldSize) {
+    record->size = attributes.size();
+    record->extent_ref = attributes.extent_ref();
+  }
+  if (won & kFieldAtime) record->atime_ns = attributes.atime_ns();
+  if (won & kFieldMtime) record->mtime_ns = attributes.mtime_ns();
+  if (won & kFieldFlags) {
+    record->file_flags = attributes.file_flags();
+    record->project = attributes.project();
+  }
+  record->asserts_links =
+      static_cast<uint8_t>((record->asserts_links & ~won) | (asserts_links & won));
+  return won != 0 && record->has_removed;
+}
+
+// The fields of one entry, all under its stamp.
+inline bool MergeFields(const OriginTable& origins, const Attributes& attributes,
+                        const PackedStamp& stamp, uint16_t entry_flags, InodeRecord* record) {
+  bool asserts = (entry_flags & kEntryAssertsLinks) != 0;
+  uint32_t asserts_links = asserts ? uint32_t{kFieldsAll} : 0;
+  return MergeFields(
+      origins, attributes, [&](int) -> const PackedStamp& { return stamp; }, asserts_links, record);
+}
+
+void MergeXattr(Store* store, uint32_t inode, const XattrRecordView& value) {
+  uint32_t xattr = store->FindXattr(inode, value.key);
+  if (xattr == 0) xattr = store->AddXattr(inode, value.key);
+  XattrRecord& record = store->xattrs[xattr];
+  if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  record.stamp = value.stamp;
+  record.removed = value.removed;
+  if (value.removed) {
+    store->blobs.Remove(record.value);
+    record.value = 0;
+  } else {
+    store->SetBlob(&record.value, value.value);
+  }
+}
+
+Status Malformed(const EntryHeader& header, const char* what) {
+  return Status(Code::kMalformed,
+                "entry LSN " + std::to_string(header.lsn()) + ": " + std::string(what));
+}
+
+}  // namespace
+
+// One entry of an op other than write, truncate and setattr: decodes it and merges its registers.
+class State::OpMerger {
+ public:
+  OpMerger(State* state, const EntryHeader& header, PackedStamp stamp)
+      : state_(state),
+        store_(state->store_.get()),
+        tree_(state->tree_.get()),
+        header_(header),
+        stamp_(stamp) {}
+
+  Status Merge(Bytes payload) {
+    Result<EntryPayload> decoded = DecodePayload(header_, payload);
+    if (!decoded.ok()) return decoded.status();
+    const EntryPayload& parts = decoded.value();
+    switch (static_cast<Op>(header_.op())) {
+      case Op::Create:
+      case Op::Mkdir:
+      case Op::Symlink: return Birth(parts);
+      case Op::Link: return NewLink(parts);
+      case Op::Unlink:
+      case Op::Rmdir: return Removal(parts);
+      case Op::Rename: return Rename(parts);
+      case Op::Setxattr:
+      case Op::Removexattr: return Xattr(parts);
+      default: return Status::Ok();
+    }
+  }
+
+ private:
+  Status Birth(const EntryPayload& parts) {
+    uint32_t slot = store_->FindOrAddInode(header_.inode());
+    MergeExistence(store_, tree_, slot,
+                   {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(),
+                    parts.target});
+    if (MergeFields(store_->origins, parts.attributes, stamp_, header_.flags(),
+                    &store_->inodes[slot])) {
+      tree_->AfterAssertChange(slot);
+    }
+    MergeLink(store_, tree_, slot, stamp_.source, {stamp_, false, parts.parent, parts.name});
+    return Status::Ok();
+  }
+
+  Status NewLink(const EntryPayload& parts) {
+    uint32_t slot = store_->FindOrAddInode(header_.inode());
+    MergeLink(store_, tree_, slot, stamp_.source, {stamp_, false, parts.parent, parts.name});
+    return Status::Ok();
+  }
+
+  Status Removal(const EntryPayload& parts) {
+    Result<PackedSource> id = Pack(parts.link);
+    if (!id.ok()) return id.status();
+    uint32_t slot = store_->FindOrAddInode(header_.inode());
+    MergeLink(store_, tree_, slot, id.value(), {stamp_, true, parts.parent, parts.name});
+    return Status::Ok();
+  }
+
+  Status Rename(const EntryPayload& parts) {
+    Result<PackedSource> id = Pack(parts.link);
+    if (!id.ok()) return id.status();
+    Result<PackedSource> replaced_id = Pack(parts.replaced_link);
+    if (!replaced_id.ok()) return replaced_id.status();
+    // The replaced name goes first, so that the renamed one finds it free.
+    if (parts.replaced_inode != 0) {
+      uint32_t replaced = store_->FindOrAddInode(parts.replaced_inode);
+      MergeLink(store_, tree_, replaced, replaced_id.value(),
+                {stamp_, true, parts.new_parent, parts.new_name});
+    }
+    uint32_t slot = store_->FindOrAddInode(header_.inode());
+    MergeLink(store_, tree_, slot, id.value(), {stamp_, false, parts.new_parent, parts.new_name});
+    return Status::Ok();
+  }
+
+  Status Xattr(const EntryPayload& parts) {
+    bool removed = static_cast<Op>(header_.op()) == Op::Removexattr;
+    uint32_t slot = store_->FindOrAddInode(header_.inode());
+    MergeXattr(store_, slot, {stamp_, removed, parts.key, parts.value});
+    return Status::Ok();
+  }
+
+  Result<PackedSource> Pack(const LinkId& id) {
+    Result<OriginIndex> origin = state_->Intern(id.origin);
+    if (!origin.ok()) return origin.status();
+    return PackedSource::Of(origin.value(), id.lsn);
+  }
+
+  State* const state_;
+  Store* const store_;
+  VisibleTree* const tree_;
+  const EntryHeader& header_;
+  const PackedStamp stamp_;
+};
+
+State::State()
+    : store_(std::make_unique<Store>()), tree_(std::make_unique<VisibleTree>(store_.get())) {}
+
+State::~State() = default;
+
+Result<OriginIndex> State::Intern(const Origin& origin) { return store_->origins.Intern(origin); }
+
+const OriginTable& State::origins() const { return store_->origins; }
+
+Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin) {
+  if (header.schema() > kEntrySchemaVersion || header.op() > static_cast<uint8_t>(Op::MAX)) {
+    unknown_entries_++;
+    return Status::Ok();
+  }
+  if (header.lsn() == 0 || header.lsn() > kLsnMax) return Malformed(header, "LSN out of range");
+  PackedStamp stamp{header.hlc(), PackedSource::Of(origin, header.lsn())};
+
+  Op op = static_cast<Op>(header.op());
+  if (op != Op::Write && op != Op::Truncate && op != Op::Setattr) {
+    return OpMerger(this, header, stamp).Merge(payload);
+  }
+  if (payload.size() != sizeof(Attributes) || header.inode() == 0) {
+    return Malformed(header, "expected an inode, and exactly its attributes as payload");
+  }
+  Attributes attributes;
+  std::memcpy(static_cast<void*>(&attributes), payload.data(), sizeof(attributes));
+  uint32_t slot = store_->FindOrAddInode(header.inode());
+  if (MergeFields(store_->origins, attributes, stamp, header.flags(), &store_->inodes[slot]))
+      [[unlikely]] {
+    tree_->AfterAssertChange(slot);
+  }
+  return Status::Ok();
+}
+
+void State::Prefetch(Inode inode) const {
+  uint32_t slot = store_->FindInode(inode);
+  if (slot == 0) return;
+  const char* record = reinterpret_cast<const char*>(&store_->inodes[slot]);
+  __builtin_prefetch(record + kCacheLineBytes, 1);
+  __builtin_prefetch(record + 2 * kCacheLineBytes, 1);
+}
+
+Status State::MergeInodeRecord(const InodeRecordView& view) {
+  if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");
+  uint32_t slot = store_->FindOrAddInode(view.inode);
+  if (view.birth.written()) {
+    MergeExistence(store_.get(), tree_.get(), slot, {view.birth, view.kind, view.rdev, view.target});
+  }
+  uint32_t mask = 0;
+  for (int field = 0; field < kFieldCount; field++) {
+    if (view.stamps[field].written()) mask |= 1u << field;
+  }
+  Attributes attributes(mask, view.mode, view.uid, view.gid, view.size, view.extent_ref,
+                        view.atime_ns, view.mtime_ns, 0, view.file_flags, view.project, 0);
+  auto stamp_of = [&](int field) -> const PackedStamp& { return view.stamps[field]; };
+  if (MergeFields(store_->origins, attributes, stamp_of, view.asserts_links,
+                  &store_->inodes[slot])) {
+    tree_->AfterAssertChange(slot);
+  }
+  return Status::Ok();
+}
+
+Status State::MergeLinkRecord(Inode child, const LinkRecordView& view) {
+  if (child == 0 || view.parent == 0) {
+    return Status(Code::kMalformed, "link record of inode " + std::to_string(child) + " in parent " +
+                                        std::to_string(view.parent) + ": neither may be 0");
+  }
+  uint32_t slot = store_->FindOrAddInode(child);
+  MergeLink(store_.get(), tree_.get(), slot, view.id,
+            {view.stamp, view.removed, view.parent, view.name});
+  return Status::Ok();
+}
+
+Status State::MergeXattrRecord(Inode inode, const XattrRecordView& view) {
+  if (inode == 0) return Status(Code::kMalformed, "xattr record: inode is 0");
+  MergeXattr(store_.get(), store_->FindOrAddInode(inode), view);
+  return Status::Ok();
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,105 @@
+// Store: where the registers lie, and how to find them. It knows nothing of visibility.
+//
+// Registers, each the value with the greatest stamp that any merged entry gave it:
+//   existence  of an inode: kind, rdev, symlink target (written by create, mkdir, symlink)
+//   fields     of an inode: mode | owner | size and extent_ref | atime | mtime | flags and project
+//   xattr      (inode, key): a value, or removed
+//   link       (inode, LinkId): parent, name and whether removed, under one stamp. create, mkdir,
+//              symlink and link write it, rename writes it with the new name, unlink and rmdir write
+//              it as removed, and so does a rename onto it.
+// Entries come in any order, so an inode may be known by its number long before it is created.
+#ifndef CFS_REPL_STATE_STORE_H_
+#define CFS_REPL_STATE_STORE_H_
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "state/blob_arena.h"
+#include "state/inode_index.h"
+#include "state/origin_table.h"
+#include "state/records.h"
+#include "state/slab.h"
+
+namespace cfsrepl {
+
+inline constexpr uint32_t kRootSlot = 1;
+
+class Store {
+ public:
+  Store();  // with the root at kRootSlot
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  OriginTable origins;
+  Slab<InodeRecord> inodes;
+  Slab<LinkRecord> links;
+  Slab<XattrRecord> xattrs;
+  Slab<DirectoryRecord> directories;
+  BlobArena blobs;
+
+  uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
+  uint32_t FindOrAddInode(Inode inode);
+
+  uint32_t FindLink(uint32_t child, PackedSource id) const;  // 0 if absent
+  // A link with a zero stamp, no parent and no name; `id` must be absent from `child`.
+  uint32_t AddLink(uint32_t child, PackedSource id);
+
+  uint32_t FindXattr(uint32_t inode, Bytes key) const;  // 0 if absent
+  uint32_t AddXattr(uint32_t inode, Bytes key);
+
+  Bytes Name(const LinkRecord& link) const;
+  void SetName(LinkRecord* link, Bytes name);
+
+  // Replaces the blob behind *ref.
+  void SetBlob(uint32_t* ref, Bytes bytes);
+
+  DirectoryRecord& DirectoryOf(uint32_t inode);  // added if absent
+
+  Bytes Target(const InodeRecord& inode) const {
+    return inode.kind == Kind::kSymlink ? blobs.Get(inode.special) : Bytes();
+  }
+  uint32_t Rdev(const InodeRecord& inode) const {
+    return inode.kind == Kind::kSymlink ? 0 : inode.special;
+  }
+
+  // The greatest stamp with which a writer said that the inode's links live.
+  PackedStamp GreatestAssert(const InodeRecord& inode) const;
+  // The order by which links win a name and cycles are cut: stamp, then present before removed (one
+  // rename writes both), then child, then id.
+  std::strong_ordering CompareLinks(uint32_t a, uint32_t b) const;
+
+  uint64_t memory_bytes() const;
+
+ private:
+  struct LinkKey {
+    uint32_t child;
+    PackedSource id;
+  };
+  struct LinkHash {
+    using is_transparent = void;
+    const Slab<LinkRecord>* links;
+    size_t operator()(const LinkKey& key) const {
+      return MixInode(key.id.bits ^ (uint64_t{key.child} << 20));
+    }
+    size_t operator()(uint32_t slot) const {
+      return (*this)(LinkKey{(*links)[slot].child, (*links)[slot].id});
+    }
+  };
+  struct LinkEqual {
+    using is_transparent = void;
+    const Slab<LinkRecord>* links;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(const LinkKey& key, uint32_t slot) const {
+      return (*links)[slot].child == key.child && (*links)[slot].id == key.id;
+    }
+    bool operator()(uint32_t slot, const LinkKey& key) const { return (*this)(key, slot); }
+  };
+
+  InodeIndex index_;
+  // Links of the inodes that have more than a list should; most inodes have one link.
+  uint64_t many_links_bytes_ = 0;
+  boost::unordered_flat_set<uint32_t, LinkHash, LinkEqual, CountingAllocator<uint32_t>> many_links_;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_STATE_STORE_H_
