@@ -145,9 +145,10 @@ Status SegmentPreparer::WaitReady(size_t count, bool* waited) {
   *waited = false;
   std::unique_lock<std::mutex> lock(mutex_);
   if (options_.prepare_inline) {
-    while (ready_.size() < count && failure_.ok()) {
+    bool has_room = true;
+    while (has_room && failure_.ok() && NextNeed() != Need::kNothing) {
       Step(&lock);
-      if (disk_full_) break;
+      has_room = !disk_full_;
     }
   }
   while (ready_.size() < count) {
