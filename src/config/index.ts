@@ -8,4 +8,4 @@ export {
   type PeerConfig,
 } from './schema';
 export { renderTemplate, type TemplateValues } from './template';
-export { formatEndpoint, parseEndpoint, type Endpoint } from './values';
+export { formatEndpoint, parseEndpoint, UUID_PATTERN, type Endpoint } from './values';

@@ -11,6 +11,7 @@ import {
   parseByteSize,
   parseDurationMs,
   parseEndpoint,
+  UUID_PATTERN,
   type Endpoint,
 } from './values';
 
@@ -134,7 +135,7 @@ export const hostRule: TextRule = {
   expected: 'a host name or an address',
 };
 export const uuidRule: TextRule = {
-  pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  pattern: UUID_PATTERN,
   expected: 'a UUID in lower case, such as 0b5aa1e4-6f0c-4d7a-9c53-2a1f64f5a0b7',
 };
 

@@ -24,6 +24,9 @@ const durationUnitsMs: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/** Lower case only, so that two spellings never name one cluster. */
+export const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export interface Endpoint {
   readonly host: string;
   readonly port: number;

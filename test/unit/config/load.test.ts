@@ -155,11 +155,11 @@ const wrongValues: readonly [extra: string, issue: RegExp][] = [
   ['journal: { io: aio }', /^journal\.io: "aio": expected auto, io_uring or posix$/],
   [
     'journal: { segment_bytes: 64MB }',
-    /^journal\.segment_bytes: "64MB": expected a size from 1MiB to 1GiB, in bytes or with a unit/,
+    /^journal\.segment_bytes: "64MB": expected a size from 16MiB to 1GiB, in bytes or with a unit/,
   ],
   [
     'journal: { segment_bytes: 4KiB }',
-    /^journal\.segment_bytes: "4KiB": expected a size from 1MiB/,
+    /^journal\.segment_bytes: "4KiB": expected a size from 16MiB/,
   ],
   ['journal: { retention_bytes: -1 }', /^journal\.retention_bytes: -1: expected a size from 0 to/],
   ['checkpoint: { interval_bytes: ".5B" }', /^checkpoint\.interval_bytes: "\.5B": expected a size/],
