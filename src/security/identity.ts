@@ -123,8 +123,7 @@ export function keyType(certificate: X509Certificate): string {
 /** OIDs; none if the certificate does not limit its use. */
 export function extendedKeyUsages(certificate: X509Certificate): readonly string[] {
   // Node leaves it undefined then, which its declaration does not say.
-  const { keyUsage }: { readonly keyUsage?: readonly string[] } = certificate;
-  return keyUsage ?? [];
+  return Array.isArray(certificate.keyUsage) ? certificate.keyUsage : [];
 }
 
 function isoOf(openSslDate: string): string {
