@@ -6,69 +6,20 @@
  * 64-bit numbers that identify or that may pass 2^53 are bigint; counts, sizes and times are number
  * with the unit last. Times ending in `UnixMs` count from the Unix epoch.
  */
-import type {
-  CollectResult,
-  Digest,
-  EngineStatus,
-  InodeInfo,
-  NamedInode,
-  OriginCursor,
-} from '../../bindings';
-
-/** The state of one peer, as this node sees it. */
-export interface PeerView {
-  readonly site: number;
-  readonly name: string;
-  /** "connected", "connecting" or another word of the conduit's; only "connected" carries entries. */
-  readonly state: string;
-  readonly endpoint?: string;
-  /** Why there is no connection, or why the last one ended. */
-  readonly lastError?: string;
-  /** Own entries that the peer has not confirmed as durable. 0: it has everything. */
-  readonly lagEntries: bigint;
-  /** Age of the oldest of them; 0 when there is none. */
-  readonly lagMs: number;
-  /** The last own LSN that is durable at the peer. */
-  readonly ackedLsn: bigint;
-  /** What the peer holds of every origin. */
-  readonly held: readonly OriginCursor[];
-  readonly rttMs?: number;
-  /** The peer's clock minus ours. */
-  readonly clockSkewMs?: number;
-  readonly framesSent: number;
-  readonly entriesSent: number;
-  readonly bytesSent: number;
-  readonly framesReceived: number;
-  readonly entriesReceived: number;
-  readonly bytesReceived: number;
-  readonly reconnects: number;
-  readonly errors: number;
-}
-
-export interface NodeView {
-  readonly site: number;
-  readonly name: string;
-  readonly cluster: string;
-  readonly version: string;
-  readonly startedUnixMs: number;
-  readonly dataDir: string;
-  readonly engine: EngineStatus;
-  readonly peers: readonly PeerView[];
-}
-
-export type HealthWord = 'HEALTHY' | 'DEGRADED' | 'DOWN';
+import type { CollectResult, Digest, InodeInfo, NamedInode } from '../../bindings';
+import type { HealthState, NodeStatus } from '../telemetry/node-status';
 
 export interface HealthCheck {
   /** What was looked at, such as "journal" or "peer 2". */
   readonly name: string;
-  readonly state: HealthWord;
+  readonly state: HealthState;
   /** One line for an operator: what is wrong and what follows from it; or what is right. */
   readonly detail: string;
 }
 
-/** The whole is as bad as its worst check. DOWN: this node does not accept or keep entries. */
-export interface HealthView {
-  readonly state: HealthWord;
+/** DOWN: this node does not accept or keep entries. DEGRADED: it does, and somebody should look. */
+export interface NodeHealth {
+  readonly state: HealthState;
   readonly checks: readonly HealthCheck[];
 }
 
@@ -132,21 +83,29 @@ export interface ImportOptions {
   readonly onProgress: (totals: ImportTotals) => void;
 }
 
-export interface CertificateView {
-  /** "own", or whose CA it is. */
-  readonly role: string;
+export interface CertificateStatus {
   readonly file: string;
+  readonly role: string;
   readonly subject: string;
-  readonly issuer: string;
   readonly site?: number;
-  readonly notBeforeUnixMs: number;
-  readonly notAfterUnixMs: number;
-  readonly fingerprintSha256: string;
+  readonly validFrom: Date;
+  readonly validTo: Date;
+  readonly daysLeft: number;
+  readonly keyType: string;
+  readonly uses: readonly string[];
+  readonly sha256: string;
+  /** Empty if all is well. */
+  readonly problems: readonly string[];
+}
+
+export interface TlsStatus {
+  readonly certificates: readonly CertificateStatus[];
+  readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
 }
 
 export interface AdminTarget {
-  status(): NodeView;
-  health(): HealthView;
+  status(): NodeStatus;
+  health(): NodeHealth;
   /** The Prometheus exposition format. */
   metricsText(): Promise<string>;
 
@@ -170,5 +129,6 @@ export interface AdminTarget {
   /** `directory` is on this machine, as the agent's user sees it. */
   importTree(directory: Uint8Array, options: ImportOptions): Promise<ImportTotals>;
 
-  tlsStatus(): Promise<readonly CertificateView[]>;
+  /** `warnDays`: what counts as soon; the configuration's when undefined. */
+  tlsStatus(warnDays: number | undefined): TlsStatus;
 }

@@ -3,12 +3,12 @@ import type { AdminTarget } from './admin-target';
 import { jsonReply, type Reply } from './reply';
 import type { AdminRequest } from './request';
 import {
-  certificatesForm,
   cursorsForm,
   healthForm,
   journalForm,
   lagDocument,
   statusForm,
+  tlsForm,
 } from './status-form';
 
 /** For an orchestrator: 503 only when a restart or another node is called for. */
@@ -30,7 +30,7 @@ export async function metrics(target: AdminTarget): Promise<Reply> {
 }
 
 export function status(target: AdminTarget): Reply {
-  return jsonReply(statusForm(target.status(), target.health(), Date.now()));
+  return jsonReply(statusForm(target.status(), target.health()));
 }
 
 export function lag(target: AdminTarget): Reply {
@@ -58,6 +58,6 @@ export async function collect(target: AdminTarget, request: AdminRequest): Promi
   });
 }
 
-export async function tlsStatus(target: AdminTarget): Promise<Reply> {
-  return jsonReply(certificatesForm(await target.tlsStatus(), Date.now()));
+export function tlsStatus(target: AdminTarget, request: AdminRequest): Reply {
+  return jsonReply(tlsForm(target.tlsStatus(request.params.integer('warn_days'))));
 }

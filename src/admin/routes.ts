@@ -211,9 +211,17 @@ export const ROUTES: readonly Route[] = [
   {
     method: 'GET',
     path: '/tls/status',
-    summary: 'The certificates in use and how long they last',
+    summary: 'The certificates, how long they last and what is wrong with them',
     role: 'viewer',
-    params: [],
+    params: [
+      {
+        name: 'warn_days',
+        kind: 'integer',
+        min: 0,
+        max: 36500,
+        description: "what counts as expiring soon; the configuration's when left out",
+      },
+    ],
     answers: 'json',
     handle: tlsStatus,
   },

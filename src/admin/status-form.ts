@@ -1,6 +1,7 @@
 /** The node's state as JSON documents: what /replication/* answers and `cfs --json` prints. */
 import type { EngineStatus, OriginCursor } from '../../bindings';
-import type { CertificateView, HealthView, NodeView, PeerView } from './admin-target';
+import type { NodeStatus, PeerStatus, RecordedError } from '../telemetry/node-status';
+import type { NodeHealth, TlsStatus } from './admin-target';
 import type { JsonObject, JsonValue } from './json-form';
 
 function cursorForm(cursor: OriginCursor): JsonObject {
@@ -12,7 +13,7 @@ function cursorForm(cursor: OriginCursor): JsonObject {
   };
 }
 
-function lagForm(peer: PeerView): JsonObject {
+function lagForm(peer: PeerStatus): JsonObject {
   return {
     site: peer.site,
     name: peer.name,
@@ -23,21 +24,44 @@ function lagForm(peer: PeerView): JsonObject {
   };
 }
 
-function peerForm(peer: PeerView): JsonObject {
+function errorForm(error: RecordedError | undefined): JsonValue {
+  if (error === undefined) return null;
+  return {
+    unix_ms: error.unixMs,
+    code: error.code,
+    message: error.message,
+    peer: error.peer ?? null,
+  };
+}
+
+function peerForm(peer: PeerStatus): JsonObject {
   return {
     ...lagForm(peer),
-    endpoint: peer.endpoint ?? null,
-    last_error: peer.lastError ?? null,
+    health: peer.health,
+    detail: peer.detail,
+    address: peer.address ?? null,
+    connected_since_unix_ms: peer.connectedSinceUnixMs ?? null,
+    last_error: errorForm(peer.lastError),
     rtt_ms: peer.rttMs ?? null,
+    ack_rtt_ms: peer.ackRttMs ?? null,
     clock_skew_ms: peer.clockSkewMs ?? null,
+    codec: peer.codec ?? null,
+    in_flight_frames: peer.inFlightFrames,
+    in_flight_bytes: peer.inFlightBytes,
     frames_sent: peer.framesSent,
     entries_sent: peer.entriesSent,
+    entries_on_wire: peer.entriesOnWire,
+    bytes_raw: peer.bytesRaw,
+    bytes_compacted: peer.bytesCompacted,
+    bytes_compressed: peer.bytesCompressed,
     bytes_sent: peer.bytesSent,
     frames_received: peer.framesReceived,
+    frames_duplicate: peer.framesDuplicate,
     entries_received: peer.entriesReceived,
     bytes_received: peer.bytesReceived,
+    dials: peer.dials,
     reconnects: peer.reconnects,
-    errors: peer.errors,
+    errors: Object.fromEntries(peer.errors),
   };
 }
 
@@ -46,29 +70,23 @@ function stoppedForm(engine: EngineStatus): JsonValue {
   return stopped === undefined ? null : { code: stopped.code, message: stopped.message };
 }
 
-/** What was in the journal's frames before compaction, after it, and after compression. */
-function sealedForm(engine: EngineStatus): JsonObject {
-  return {
-    frames: engine.framesSealed,
-    entries_in: engine.sealedEntriesIn,
-    entries_out: engine.sealedEntriesOut,
-    bytes_in: engine.sealedBytesIn,
-    bytes_compacted: engine.sealedBytesCompacted,
-    bytes_out: engine.sealedBytesOut,
-  };
+function listeningForm({ listening }: NodeStatus): JsonValue {
+  return listening === undefined ? null : { host: listening.host, port: listening.port };
 }
 
-export function statusForm(node: NodeView, health: HealthView, nowUnixMs: number): JsonObject {
+export function statusForm(node: NodeStatus, health: NodeHealth): JsonObject {
   const { engine } = node;
   return {
     site: node.site,
     name: node.name,
-    cluster: node.cluster,
+    cluster: node.clusterUuid,
+    cluster_name: node.clusterName,
     version: node.version,
     pid: process.pid,
     data_dir: node.dataDir,
     started_unix_ms: node.startedUnixMs,
-    uptime_ms: nowUnixMs - node.startedUnixMs,
+    uptime_ms: node.unixMs - node.startedUnixMs,
+    listening: listeningForm(node),
     health: health.state,
     stopped: stoppedForm(engine),
     disk_full: engine.diskFull,
@@ -87,7 +105,6 @@ export function statusForm(node: NodeView, health: HealthView, nowUnixMs: number
     entries_unknown: engine.entriesUnknown,
     appends_refused: engine.appendsRefused,
     frames_refused: engine.framesRefused,
-    sealed: sealedForm(engine),
     recovery: {
       entries: engine.recoveredEntries,
       ms: Math.round(engine.recoveryNs / 1e6),
@@ -95,11 +112,12 @@ export function statusForm(node: NodeView, health: HealthView, nowUnixMs: number
     },
     held: engine.held.map(cursorForm),
     peers: node.peers.map(peerForm),
+    recent_errors: node.recentErrors.map(errorForm),
   };
 }
 
 /** `lag_ms` and `lag_entries` at the top are those of the peer that is furthest behind. */
-export function lagDocument(node: NodeView): JsonObject {
+export function lagDocument(node: NodeStatus): JsonObject {
   return {
     site: node.site,
     last_lsn: node.engine.lastLsn.toString(),
@@ -109,7 +127,7 @@ export function lagDocument(node: NodeView): JsonObject {
   };
 }
 
-export function healthForm(node: NodeView, health: HealthView): JsonObject {
+export function healthForm(node: NodeStatus, health: NodeHealth): JsonObject {
   return {
     site: node.site,
     name: node.name,
@@ -118,7 +136,7 @@ export function healthForm(node: NodeView, health: HealthView): JsonObject {
   };
 }
 
-export function cursorsForm(node: NodeView): JsonObject {
+export function cursorsForm(node: NodeStatus): JsonObject {
   return {
     site: node.site,
     held: node.engine.held.map(cursorForm),
@@ -130,7 +148,7 @@ export function cursorsForm(node: NodeView): JsonObject {
   };
 }
 
-export function journalForm(node: NodeView): JsonObject {
+export function journalForm(node: NodeStatus): JsonObject {
   const { engine } = node;
   return {
     site: node.site,
@@ -158,23 +176,21 @@ export function journalForm(node: NodeView): JsonObject {
   };
 }
 
-const DAY_MS = 86_400_000;
-
-export function certificatesForm(
-  certificates: readonly CertificateView[],
-  nowUnixMs: number,
-): JsonObject {
+export function tlsForm(tls: TlsStatus): JsonObject {
   return {
-    certificates: certificates.map((certificate) => ({
+    certificates: tls.certificates.map((certificate) => ({
       role: certificate.role,
       file: certificate.file,
       subject: certificate.subject,
-      issuer: certificate.issuer,
       site: certificate.site ?? null,
-      not_before_unix_ms: certificate.notBeforeUnixMs,
-      not_after_unix_ms: certificate.notAfterUnixMs,
-      days_left: Math.floor((certificate.notAfterUnixMs - nowUnixMs) / DAY_MS),
-      fingerprint_sha256: certificate.fingerprintSha256,
+      valid_from: certificate.validFrom.toISOString(),
+      valid_to: certificate.validTo.toISOString(),
+      days_left: certificate.daysLeft,
+      key_type: certificate.keyType,
+      uses: certificate.uses,
+      sha256: certificate.sha256,
+      problems: certificate.problems,
     })),
+    unreadable: tls.unreadable.map(({ file, reason }) => ({ file, reason })),
   };
 }

@@ -1,0 +1,293 @@
+/** The documents of /replication/* as an operator reads them. */
+import { formatBytes, formatCount, formatDuration, formatTime } from './format';
+import {
+
+  type JsonObject,
+  numberAt,
+  objectAt,
+  objectsAt,
+  optionalNumberAt,
+  textAt,
+} from './json';
+import { type Style, stateWord } from './style';
+import { type Column, renderPairs, renderTable } from './table';
+
+function siteAndName(object: JsonObject): string {
+  return `${textAt(object, 'site')} (${textAt(object, 'name')})`;
+}
+
+function optionalDuration(object: JsonObject, member: string): string {
+  const ms = optionalNumberAt(object, member);
+  return ms === undefined ? '-' : formatDuration(ms);
+}
+
+function signedDuration(object: JsonObject, member: string): string {
+  const ms = optionalNumberAt(object, member);
+  if (ms === undefined) return '-';
+  return `${ms < 0 ? '-' : '+'}${formatDuration(Math.abs(ms))}`;
+}
+
+const PEER_COLUMNS: readonly Column[] = [
+  { title: 'PEER' },
+  { title: 'STATE' },
+  { title: 'LAG', align: 'right' },
+  { title: 'BEHIND', align: 'right' },
+  { title: 'ACKED LSN', align: 'right' },
+  { title: 'SENT', align: 'right' },
+  { title: 'RECEIVED', align: 'right' },
+  { title: 'RTT', align: 'right' },
+];
+
+function peerRow(peer: JsonObject, style: Style): string[] {
+  return [
+    siteAndName(peer),
+    stateWord(textAt(peer, 'state'), style),
+    formatDuration(numberAt(peer, 'lag_ms')),
+    formatCount(numberAt(peer, 'lag_entries')),
+    formatCount(textAt(peer, 'acked_lsn')),
+    formatBytes(numberAt(peer, 'bytes_sent')),
+    formatBytes(numberAt(peer, 'bytes_received')),
+    optionalDuration(peer, 'rtt_ms'),
+  ];
+}
+
+function lastErrorText(peer: JsonObject): string {
+  const error = objectAt(peer, 'last_error');
+  const code = textAt(error, 'code');
+  if (code === '') return 'none';
+  return `${formatTime(numberAt(error, 'unix_ms'))} ${textAt(error, 'message')} (${code})`;
+}
+
+function shrinkText(before: number, after: number): string {
+  const less = before === 0 ? '' : ` (${((1 - after / before) * 100).toFixed(0)} % less)`;
+  return `${formatBytes(before)} to ${formatBytes(after)}${less}`;
+}
+
+function errorCounts(peer: JsonObject): string {
+  const counts = Object.entries(objectAt(peer, 'errors'));
+  if (counts.length === 0) return 'none';
+  return counts.map(([code, count]) => `${code} ${formatCount(Number(count))}`).join(', ');
+}
+
+function renderPeerDetails(peer: JsonObject, style: Style): string {
+  const pairs: [string, string][] = [
+    ['peer', siteAndName(peer)],
+    ['address', textAt(peer, 'address') || '-'],
+    ['health', `${stateWord(textAt(peer, 'health'), style)}: ${textAt(peer, 'detail')}`],
+    ['last error', lastErrorText(peer)],
+    ['clock skew', signedDuration(peer, 'clock_skew_ms')],
+    [
+      'sent',
+      `${formatCount(numberAt(peer, 'entries_sent'))} entries in ` +
+        `${formatCount(numberAt(peer, 'frames_sent'))} frames`,
+    ],
+    [
+      'received',
+      `${formatCount(numberAt(peer, 'entries_received'))} entries in ` +
+        `${formatCount(numberAt(peer, 'frames_received'))} frames`,
+    ],
+    ['compaction', shrinkText(numberAt(peer, 'bytes_raw'), numberAt(peer, 'bytes_compacted'))],
+    [
+      'compression',
+      `${shrinkText(numberAt(peer, 'bytes_compacted'), numberAt(peer, 'bytes_compressed'))}, ` +
+        (textAt(peer, 'codec') || 'nothing sent yet'),
+    ],
+    ['reconnects', formatCount(numberAt(peer, 'reconnects'))],
+    ['errors', errorCounts(peer)],
+  ];
+  return renderPairs(pairs, style);
+}
+
+function stoppedText(status: JsonObject, style: Style): string {
+  const stopped = objectAt(status, 'stopped');
+  const code = textAt(stopped, 'code');
+  if (code !== '') return style.bad(`stopped: ${textAt(stopped, 'message')} (${code})`);
+  return status['disk_full'] === true
+    ? style.bad('disk full: appends wait for space')
+    : style.good('running');
+}
+
+function listeningText(status: JsonObject): string {
+  const listening = objectAt(status, 'listening');
+  const port = textAt(listening, 'port');
+  return port === '' ? 'no' : `${textAt(listening, 'host')} port ${port}`;
+}
+
+function detailPairs(status: JsonObject): [string, string][] {
+  const recovery = objectAt(status, 'recovery');
+  return [
+    ['cluster', `${textAt(status, 'cluster_name')} ${textAt(status, 'cluster')}`],
+    ['listening', listeningText(status)],
+    ['incarnation', textAt(status, 'incarnation')],
+    ['epoch', textAt(status, 'epoch')],
+    ['data', textAt(status, 'data_dir')],
+    ['appended', `${formatCount(numberAt(status, 'entries_appended'))} entries since start`],
+    ['merged', `${formatCount(numberAt(status, 'entries_merged'))} entries of peers`],
+    [
+      'refused',
+      `${formatCount(numberAt(status, 'appends_refused'))} appends, ` +
+        `${formatCount(numberAt(status, 'frames_refused'))} frames`,
+    ],
+    ['unknown', `${formatCount(numberAt(status, 'entries_unknown'))} entries of a newer schema`],
+    [
+      'recovery',
+      `${formatCount(numberAt(recovery, 'entries'))} entries in ${formatDuration(numberAt(recovery, 'ms'))}, ` +
+        `${formatBytes(numberAt(recovery, 'torn_bytes'))} of torn tail cut`,
+    ],
+  ];
+}
+
+export function renderStatus(status: JsonObject, detailed: boolean, style: Style): string {
+  const pairs: [string, string][] = [
+    ['site', siteAndName(status)],
+    ['health', stateWord(textAt(status, 'health'), style)],
+    [
+      'agent',
+      `version ${textAt(status, 'version')}, up ${formatDuration(numberAt(status, 'uptime_ms'))}, ` +
+        `pid ${textAt(status, 'pid')}`,
+    ],
+    [
+      'journal',
+      `${stoppedText(status, style)}, LSN ${formatCount(textAt(status, 'last_lsn'))}, ` +
+        `durable ${formatCount(textAt(status, 'durable_lsn'))}, ` +
+        `${formatBytes(numberAt(status, 'journal_bytes'))}, ${textAt(status, 'io_backend')}`,
+    ],
+    [
+      'state',
+      `${formatCount(numberAt(status, 'inodes'))} inodes, ` +
+        `${formatCount(numberAt(status, 'names'))} names, ` +
+        formatBytes(numberAt(status, 'state_bytes')),
+    ],
+  ];
+  if (detailed) pairs.push(...detailPairs(status));
+  const peers = objectsAt(status, 'peers');
+  const parts = [renderPairs(pairs, style)];
+  if (peers.length === 0) parts.push('no peers are configured\n');
+  else parts.push(renderPeers(peers, style));
+  if (detailed) parts.push(...peers.map((peer) => renderPeerDetails(peer, style)));
+  return parts.join('\n');
+}
+
+function renderPeers(peers: readonly JsonObject[], style: Style): string {
+  return renderTable(
+    PEER_COLUMNS,
+    peers.map((peer) => peerRow(peer, style)),
+    style,
+  );
+}
+
+export function renderLag(lag: JsonObject, style: Style): string {
+  const peers = objectsAt(lag, 'peers');
+  if (peers.length === 0) return 'no peers are configured\n';
+  return renderTable(
+    [
+      { title: 'PEER' },
+      { title: 'STATE' },
+      { title: 'LAG', align: 'right' },
+      { title: 'BEHIND', align: 'right' },
+      { title: 'ACKED LSN', align: 'right' },
+      { title: 'OF', align: 'right' },
+    ],
+    peers.map((peer) => [
+      siteAndName(peer),
+      stateWord(textAt(peer, 'state'), style),
+      formatDuration(numberAt(peer, 'lag_ms')),
+      formatCount(numberAt(peer, 'lag_entries')),
+      formatCount(textAt(peer, 'acked_lsn')),
+      formatCount(textAt(lag, 'last_lsn')),
+    ]),
+    style,
+  );
+}
+
+export function renderHealth(health: JsonObject, detailed: boolean, style: Style): string {
+  const state = textAt(health, 'state');
+  const checks = objectsAt(health, 'checks').filter(
+    (check) => detailed || textAt(check, 'state') !== 'HEALTHY',
+  );
+  const head = `site ${siteAndName(health)}: ${stateWord(state, style)}\n`;
+  if (checks.length === 0) return head;
+  const rows = checks.map((check) => [
+    textAt(check, 'name'),
+    stateWord(textAt(check, 'state'), style),
+    textAt(check, 'detail'),
+  ]);
+  return head + renderTable([{ title: 'CHECK' }, { title: 'STATE' }, { title: 'DETAIL' }], rows, style);
+}
+
+function cursorRows(holder: string, held: readonly JsonObject[]): string[][] {
+  return held.map((cursor) => [
+    holder,
+    textAt(cursor, 'site'),
+    textAt(cursor, 'incarnation'),
+    formatCount(textAt(cursor, 'lsn')),
+    formatCount(objectsAt(cursor, 'shards').length),
+  ]);
+}
+
+export function renderCursors(cursors: JsonObject, style: Style): string {
+  const rows = [
+    ...cursorRows(`${textAt(cursors, 'site')} (this site)`, objectsAt(cursors, 'held')),
+    ...objectsAt(cursors, 'peers').flatMap((peer) =>
+      cursorRows(siteAndName(peer), objectsAt(peer, 'held')),
+    ),
+  ];
+  return renderTable(
+    [
+      { title: 'HELD BY' },
+      { title: 'OF SITE' },
+      { title: 'INCARNATION' },
+      { title: 'UP TO LSN', align: 'right' },
+      { title: 'SHARDS', align: 'right' },
+    ],
+    rows,
+    style,
+  );
+}
+
+export function renderJournal(journal: JsonObject, style: Style): string {
+  const position = objectAt(journal, 'position');
+  const checkpoint = objectAt(journal, 'checkpoint');
+  const checkpointText =
+    numberAt(checkpoint, 'seq') === 0
+      ? 'none yet'
+      : `number ${textAt(checkpoint, 'seq')} of ${formatTime(numberAt(checkpoint, 'unix_ms'))}, ` +
+        formatBytes(numberAt(checkpoint, 'bytes'));
+  return renderPairs(
+    [
+      ['journal', `${stoppedText(journal, style)}, ${textAt(journal, 'io_backend')}`],
+      [
+        'LSN',
+        `${formatCount(textAt(journal, 'last_lsn'))}, durable ${formatCount(textAt(journal, 'durable_lsn'))}`,
+      ],
+      [
+        'segments',
+        `${formatCount(numberAt(journal, 'segments'))} from number ${textAt(journal, 'oldest_segment')}, ` +
+          formatBytes(numberAt(journal, 'bytes')),
+      ],
+      [
+        'position',
+        `segment ${textAt(position, 'segment')}, offset ${formatCount(numberAt(position, 'offset'))}`,
+      ],
+      [
+        'commits',
+        `${formatCount(numberAt(journal, 'groups'))} groups of ` +
+          `${formatBytes(numberAt(journal, 'group_bytes'))} in all, ` +
+          `${formatDuration(numberAt(journal, 'sync_ms_mean'))} a sync`,
+      ],
+      ['checkpoint', checkpointText],
+    ],
+    style,
+  );
+}
+
+export function renderCollected(collected: JsonObject): string {
+  const verb = collected['audit_only'] === true ? 'would delete' : 'deleted';
+  const heldBy = textAt(collected, 'held_by');
+  const next = heldBy === '' || heldBy === 'nothing' ? '' : `; the next is kept by ${heldBy}`;
+  const segments = numberAt(collected, 'segments');
+  return (
+    `${verb} ${formatCount(segments)} segment${segments === 1 ? '' : 's'}, ` +
+    `${formatBytes(numberAt(collected, 'bytes'))}${next}\n`
+  );
+}
