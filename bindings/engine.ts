@@ -1,0 +1,305 @@
+/**
+ * The engine of one data directory: a durable journal and the state that its entries make.
+ *
+ * Nothing here blocks the thread: what may take longer than a millisecond runs on the engine's own
+ * thread or on worker threads. An engine that is forgotten is closed as garbage; one that is open when
+ * its worker thread or the process ends is closed then, without a checkpoint.
+ */
+import {
+  type Text,
+  U16_MAX,
+  checkBoolean,
+  checkBytes,
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkString,
+  checkUnsigned,
+  hex64,
+  parseUuid,
+  textBytes,
+} from './arguments';
+import { flattenCursors, unflattenCursors } from './cursors';
+import { type CfsErrorCode, makeError } from './errors';
+import { Feed } from './feed';
+import { readInode, readRows } from './inode-rows';
+import { type EngineHandle, type NativeEngineOptions, native } from './native';
+import { OpBatch, addAll, batchSlab, handOver } from './op-batch';
+import type { Operation } from './operation';
+import { takeSlab } from './slab';
+import type {
+  AppendOptions,
+  AppendResult,
+  Backlog,
+  CollectOptions,
+  CollectResult,
+  Digest,
+  EngineOptions,
+  EngineStatus,
+  InodeInfo,
+  NamedInode,
+  OpenProgress,
+  OriginCursor,
+  ReceiveResult,
+} from './types';
+
+// Flags of native engineAppend.
+const KEEP_GOING = 1;
+const WANT_INODES = 2;
+const MEMORY_ACK = 4;
+
+const ACKS: readonly unknown[] = ['local', 'memory'];
+
+const PAGE_MAX = 100_000;
+const NO_BYTES = new Uint8Array(0);
+
+type DurableListener = () => void;
+
+/** Closes engines that nobody can reach any more. */
+const forgotten = new FinalizationRegistry<EngineHandle>((handle) => {
+  native.engineClose(handle, false).catch(() => undefined); // nobody is left to be told
+});
+
+export class Engine {
+  readonly #handle: EngineHandle;
+  readonly #listeners: Set<DurableListener>;
+  /** For operations given as objects; its memory moves on with each append. */
+  readonly #scratch = new OpBatch();
+  #closing: Promise<void> | undefined;
+
+  private constructor(handle: EngineHandle, listeners: Set<DurableListener>) {
+    this.#handle = handle;
+    this.#listeners = listeners;
+    forgotten.register(this, handle, this);
+  }
+
+  /**
+   * Opens a data directory, or makes one, and recovers what it holds. Rejects with LockedError when
+   * another engine has it open, WrongClusterError when it is of another cluster or site, DataError
+   * (CFS_CORRUPT) when it is damaged, StoppedError (CFS_IO) when the system refuses.
+   */
+  static async open(
+    options: EngineOptions,
+    onProgress?: (progress: OpenProgress) => void,
+  ): Promise<Engine> {
+    const checked = checkOptions(options);
+    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
+    const listeners = new Set<DurableListener>();
+    const onDurable = (): void => {
+      for (const listener of listeners) listener();
+    };
+    return new Engine(await native.engineOpen(checked, onDurable, onProgress), listeners);
+  }
+
+  /**
+   * Appends operations in order. Resolves when they are durable here (or as `ack` says) and visible to
+   * lookups; appends resolve in the order of the calls. Operations are taken at once: what is done to
+   * the arguments afterwards changes nothing, and a batch is empty again.
+   *
+   * Rejects with AppendError at the first operation that is refused (unless `keepGoing`), with
+   * BusyError when the queue is full; a batch then keeps its operations.
+   */
+  async append(
+    batch: OpBatch | Operation | readonly Operation[],
+    options?: AppendOptions,
+  ): Promise<AppendResult> {
+    const flags = options === undefined ? 0 : appendFlags(options);
+    if (batch instanceof OpBatch) return this.#appendBatch(batch, flags);
+    const scratch = this.#scratch;
+    try {
+      if (Array.isArray(batch)) addAll(scratch, batch);
+      else scratch.add(batch as Operation);
+      return this.#appendBatch(scratch, flags);
+    } finally {
+      scratch.reset();
+    }
+  }
+
+  #appendBatch(batch: OpBatch, flags: number): Promise<AppendResult> {
+    const slab = batchSlab(batch) ?? takeSlab(0);
+    const appended = native.engineAppend(this.#handle, slab, slab.bytes, batch.byteLength, flags);
+    handOver(batch);
+    return appended;
+  }
+
+  /**
+   * Takes a frame of site `fromSite`. Resolves when it is durable and merged. `frame` must stay as it
+   * is until then. Rejects with DataError when it is not a sound frame, SequenceGapError (CFS_LSN_GAP)
+   * when something before it is missing, WrongClusterError, StaleEpochError, BusyError.
+   */
+  async receive(frame: Uint8Array, fromSite: number): Promise<ReceiveResult> {
+    checkInteger('fromSite', fromSite, 1, U16_MAX);
+    return native.engineReceive(this.#handle, checkBytes('frame', frame), fromSite);
+  }
+
+  /** What is held durably, own origin first; the shards' numbers too if asked for. */
+  held(withShards = false): OriginCursor[] {
+    return unflattenCursors(
+      native.engineHeld(this.#handle, checkBoolean('withShards', withShards)),
+    );
+  }
+
+  /** The peers whose cursors the journal is kept for. */
+  setPeers(sites: readonly number[]): void {
+    sites.forEach((site, index) => checkInteger(`sites[${index}]`, site, 1, U16_MAX));
+    native.engineSetPeers(this.#handle, Uint16Array.from(sites));
+  }
+
+  /** What a peer holds durably: raises its cursor, never lowers it. */
+  setPeerCursor(site: number, held: readonly OriginCursor[]): void {
+    checkInteger('site', site, 1, U16_MAX);
+    native.engineSetPeerCursor(this.#handle, site, flattenCursors('held', held));
+  }
+
+  peerCursor(site: number): OriginCursor[] {
+    checkInteger('site', site, 1, U16_MAX);
+    return unflattenCursors(native.enginePeerCursor(this.#handle, site));
+  }
+
+  /** How much of our own origin somebody lacks who holds it up to `lsn`. */
+  backlogFrom(lsn: bigint): Backlog {
+    return native.engineBacklog(this.#handle, checkUnsigned('lsn', lsn));
+  }
+
+  /**
+   * A feed for a reader that has `held`. Throws TruncatedError when the journal no longer holds what
+   * comes next.
+   */
+  openFeed(held: readonly OriginCursor[]): Feed {
+    return new Feed(native.engineOpenFeed(this.#handle, flattenCursors('held', held)), this);
+  }
+
+  /**
+   * Calls `listener` after something became durable, once for all that did since the last call: read
+   * `held()` or `feed.next()` to see what. Returns how to stop. Listeners keep what they refer to alive
+   * until the engine is closed, so an engine that its listener refers to is not closed as garbage.
+   */
+  onDurable(listener: DurableListener): () => void {
+    checkFunction('listener', listener);
+    this.#listeners.add(listener);
+    native.engineListen(this.#handle, true);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#closing === undefined) native.engineListen(this.#handle, this.#listeners.size > 0);
+    };
+  }
+
+  /** Rejects with NotFoundError. */
+  async lookup(inode: bigint): Promise<InodeInfo> {
+    return readInode(await native.engineLookup(this.#handle, checkUnsigned('inode', inode)));
+  }
+
+  /** Rejects with NotFoundError, or TreeError when a component is not a directory. */
+  async lookupPath(path: Text): Promise<InodeInfo> {
+    return readInode(await native.engineLookupPath(this.#handle, textBytes('path', path)));
+  }
+
+  /** The names of a directory in byte order, after `after` (undefined: from the first). */
+  async list(path: Text, after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
+    const [pathBytes, afterBytes] = [
+      textBytes('path', path),
+      textBytes('after', after ?? NO_BYTES),
+    ];
+    checkInteger('max', max, 1, PAGE_MAX);
+    return readRows(await native.engineList(this.#handle, pathBytes, afterBytes, max));
+  }
+
+  /** Every visible name in byte order of its whole path, after the path `after`: a page of `max`. */
+  async dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
+    const afterBytes = textBytes('after', after ?? NO_BYTES);
+    checkInteger('max', max, 1, PAGE_MAX);
+    return readRows(await native.engineDump(this.#handle, afterBytes, max));
+  }
+
+  /** Equal on two sites that hold the same entries. */
+  async digest(): Promise<Digest> {
+    const { hi, lo, inodes, names } = await native.engineDigest(this.#handle);
+    return { digest: hex64(hi) + hex64(lo), inodes, names };
+  }
+
+  async checkpoint(): Promise<void> {
+    await native.engineCheckpoint(this.#handle);
+  }
+
+  /** Deletes the journal that nobody needs any more. */
+  async collect(options: CollectOptions = {}): Promise<CollectResult> {
+    const { aggressive = false, auditOnly = false } = options;
+    return native.engineCollect(
+      this.#handle,
+      checkBoolean('aggressive', aggressive),
+      checkBoolean('auditOnly', auditOnly),
+    );
+  }
+
+  status(): EngineStatus {
+    const { stoppedCode, stoppedMessage, held, ...rest } = native.engineStatus(this.#handle);
+    const stopped =
+      stoppedCode === undefined
+        ? undefined
+        : makeError(stoppedCode as CfsErrorCode, stoppedMessage as string);
+    return { ...rest, stopped, held: unflattenCursors(held) } as EngineStatus;
+  }
+
+  /** The number with which a source goes on in `shard`. */
+  nextSeq(shard: number): bigint {
+    return native.engineNextSeq(this.#handle, checkInteger('shard', shard, 0, U16_MAX));
+  }
+
+  /**
+   * Finishes what is queued, then closes; with `checkpoint` (the default) so that the next open has
+   * little to recover. What is called afterwards fails with ClosedError. Idempotent.
+   */
+  close(options: { checkpoint?: boolean } = {}): Promise<void> {
+    if (this.#closing === undefined) {
+      const checkpoint = checkBoolean('checkpoint', options.checkpoint ?? true);
+      forgotten.unregister(this);
+      this.#closing = native.engineClose(this.#handle, checkpoint);
+    }
+    return this.#closing;
+  }
+}
+
+function appendFlags(options: AppendOptions): number {
+  checkObject('options', options);
+  const { keepGoing = false, wantInodes = false, ack = 'local' } = options;
+  checkOneOf('ack', ack, ACKS);
+  return (
+    (checkBoolean('keepGoing', keepGoing) ? KEEP_GOING : 0) |
+    (checkBoolean('wantInodes', wantInodes) ? WANT_INODES : 0) |
+    (ack === 'memory' ? MEMORY_ACK : 0)
+  );
+}
+
+const SIZE_OPTIONS = [
+  'segmentBytes',
+  'tailCacheBytes',
+  'sealCacheBytes',
+  'diskReserveBytes',
+  'retentionBytes',
+  'checkpointIntervalBytes',
+] as const;
+
+function checkOptions(options: EngineOptions): NativeEngineOptions {
+  checkObject('options', options);
+  const [clusterHi, clusterLo] = parseUuid('clusterUuid', options.clusterUuid);
+  const checked: NativeEngineOptions = {
+    dataDir: checkString('dataDir', options.dataDir),
+    clusterHi,
+    clusterLo,
+    site: checkInteger('site', options.site, 1, U16_MAX),
+  };
+  const { shardCount, ioBackend } = options;
+  if (shardCount !== undefined) {
+    checked.shardCount = checkInteger('shardCount', shardCount, 1, SHARDS_MAX);
+  }
+  if (ioBackend !== undefined) checked.ioBackend = checkString('ioBackend', ioBackend);
+  for (const name of SIZE_OPTIONS) {
+    const bytes = options[name];
+    if (bytes !== undefined) checked[name] = checkInteger(name, bytes, 0, Number.MAX_SAFE_INTEGER);
+  }
+  return checked;
+}
+
+/** kShardsMax */
+const SHARDS_MAX = 4096;

@@ -1,0 +1,24 @@
+/** The typed face of the native core: all of it that src/ may use. */
+import './initialize';
+import { type NativeVersions, native } from './native';
+
+export type { Integer, Text } from './arguments';
+export {
+  DecodedFrame,
+  type DecodedEntry,
+  type LinkIdentity,
+  type SeenSection,
+  type ShardRange,
+  decodeFrame,
+  peekFrame,
+  verifyControl,
+} from './decode';
+export { Engine } from './engine';
+export * from './errors';
+export { Feed } from './feed';
+export { BATCH_BYTES_MAX, OpBatch } from './op-batch';
+export * from './operation';
+export * from './types';
+
+/** Of the core and of the libraries inside it. */
+export const nativeVersions: NativeVersions = native.versions();

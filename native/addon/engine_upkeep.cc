@@ -1,0 +1,37 @@
+#include "addon/engine_handle.h"
+#include "addon/functions.h"
+#include "addon/values.h"
+#include "addon/work.h"
+#include "engine/engine.h"
+
+namespace cfsrepl::addon {
+
+// (engine)
+Napi::Value EngineCheckpoint(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  auto run = [engine]() -> Result<Done> {
+    CFS_RETURN_IF_ERROR(engine->Checkpoint());
+    return Done();
+  };
+  return Work<Done>::Start(info.Env(), run, DeliverNothing);
+}
+
+// (engine, aggressive, auditOnly)
+Napi::Value EngineCollect(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  auto run = [engine, aggressive = ToBool(info[1]), audit_only = ToBool(info[2])] {
+    return engine->Collect(aggressive, audit_only);
+  };
+  auto deliver = [](Napi::Env env, CollectReport collected) -> Napi::Value {
+    auto object = Napi::Object::New(env);
+    object.Set("segments", FromCount(env, collected.segments));
+    object.Set("bytes", FromCount(env, collected.bytes));
+    object.Set("heldBy", collected.held_by);
+    return object;
+  };
+  return Work<CollectReport>::Start(info.Env(), run, deliver);
+}
+
+}  // namespace cfsrepl::addon
