@@ -16,8 +16,8 @@ const SCHEMA_FOLDER = 'native/schema';
 const CPP_FOLDER = 'native/schema/generated';
 const TYPESCRIPT_FOLDER = 'bindings/generated';
 
-// TypeScript sees frames and never what is inside, so it gets the control messages only.
-const TYPESCRIPT_SCHEMAS = ['control.fbs'];
+// What TypeScript reads: control messages, and for tail the entries of frames that C++ has verified.
+const TYPESCRIPT_SCHEMAS = ['control.fbs', 'entry.fbs', 'frame.fbs'];
 
 /** Makes the code in a scratch folder, then compares it with the committed code or replaces that. */
 export async function generate(check) {

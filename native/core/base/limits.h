@@ -53,6 +53,9 @@ inline constexpr size_t kCheckpointChunkBytesMax = 2 * 1024 * 1024;
 inline constexpr size_t kAppendQueueBytesMax = 64 * 1024 * 1024;
 inline constexpr size_t kReceiveQueueBytesMax = 64 * 1024 * 1024;
 
+// Calls of one JavaScript thread that run on worker threads or wait for one.
+inline constexpr size_t kAddonJobsMax = 4096;
+
 static_assert(kEntryPayloadBytesMax > kXattrValueBytesMax + kXattrKeyBytesMax + 64);
 static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
