@@ -2,7 +2,7 @@
  * Everything that sync knows and does about one peer, over all its sessions: the sender and receiver of
  * the session that is up, what the peer is known to hold, counters, and who waits for it.
  */
-import { CfsError, type Engine, type OriginCursor, type ReceiveResult } from '../../bindings';
+import { CfsError, type Engine, type OriginCursor, type ReceiveResult, makeError } from '../../bindings';
 import type { ByteBudget } from './byte-budget';
 import { fromWire, lsnOf, toWire } from './cursors';
 import { PeerCounters } from './peer-counters';
@@ -174,9 +174,9 @@ export class SyncPeer {
   }
 
   #onSendError(session: SyncSession, error: unknown): void {
+    if (this.#link?.session !== session) return; // its end is the reason
     const code = error instanceof CfsError ? error.code : 'CFS_INTERNAL';
     const message = error instanceof Error ? error.message : String(error);
-    if (code === 'CFS_CLOSED') return; // the node is closing; the session ends with it
     this.counters.refused(code);
     if (code === 'CFS_TRUNCATED') {
       // It can still send to us. What it lacks must come to it another way.
@@ -189,7 +189,7 @@ export class SyncPeer {
 }
 
 function closedError(site: number, lsn: bigint): Error {
-  return new Error(`the node was closed before site ${site} had LSN ${lsn}`);
+  return makeError('CFS_CLOSED', `the node was closed before site ${site} had LSN ${lsn}`);
 }
 
 /** What this node says of itself in a handshake. */

@@ -1,0 +1,144 @@
+/** What a node's parts say, put together for people and machines. Pure. */
+import type { PeerCounters as ConduitCounters, Session } from './conduit/types';
+import type { PeerConfig } from './config';
+import { judgePeer, worst } from './sync/peer-health';
+import type { SyncPeer } from './sync/peer';
+import type { HealthState, NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
+
+export interface PeerSources {
+  readonly config: PeerConfig;
+  readonly sync: SyncPeer;
+  readonly session: Session | undefined;
+  readonly counters: Readonly<ConduitCounters> | undefined;
+  readonly connectedSinceUnixMs: number | undefined;
+  readonly lastError: RecordedError | undefined;
+  readonly heartbeatTimeoutMs: number;
+  readonly nowUnixMs: number;
+}
+
+export interface HealthCheck {
+  /** What was looked at: "journal", or a peer's name. */
+  readonly name: string;
+  readonly state: HealthState;
+  /** One line for an operator. */
+  readonly detail: string;
+}
+
+export interface NodeHealth {
+  /** As bad as the worst check, but for peers: a peer that is down makes this node DEGRADED. */
+  readonly state: HealthState;
+  /** The journal first, then the peers. */
+  readonly checks: readonly [HealthCheck, ...HealthCheck[]];
+}
+
+export function peerStatusOf(sources: PeerSources): PeerStatus {
+  const { config, sync, session, connectedSinceUnixMs, lastError, nowUnixMs } = sources;
+  const lag = sync.lag(BigInt(nowUnixMs) * 1000n);
+  const heard = session?.health();
+  const verdict = judgePeer({
+    connected: session !== undefined,
+    silentMs: heard?.silentMs ?? 0,
+    heartbeatTimeoutMs: sources.heartbeatTimeoutMs,
+    lagMs: lag.ms,
+    clockSkewMs: inMs(heard?.clockSkewUs),
+    blocked: sync.blocked,
+  });
+  const connecting = config.enabled ? 'connecting' : 'disabled';
+  return {
+    site: config.site,
+    name: config.name,
+    state: session === undefined ? connecting : 'connected',
+    health: verdict.state,
+    detail: verdict.detail,
+    address: session?.address,
+    connectedSinceUnixMs,
+    lastError,
+    ackedLsn: sync.ackedLsn,
+    ackedShards: sync.sender?.ackedShards ?? [],
+    held: sync.held(),
+    lagEntries: lag.entries,
+    lagMs: lag.ms,
+    rttMs: inMs(heard?.rttUs),
+    ackRttMs: sync.counters.ackRttMs,
+    clockSkewMs: inMs(heard?.clockSkewUs),
+    codec: sync.sender?.codec.codec,
+    inFlightFrames: sync.sender?.inFlight.frames ?? 0,
+    inFlightBytes: sync.sender?.inFlight.bytes ?? 0,
+    ...totalsOf(sync, sources.counters),
+  };
+}
+
+type Totals = Pick<
+  PeerStatus,
+  | 'framesSent'
+  | 'entriesSent'
+  | 'entriesOnWire'
+  | 'entriesAcked'
+  | 'bytesRaw'
+  | 'bytesCompacted'
+  | 'bytesCompressed'
+  | 'framesReceived'
+  | 'framesDuplicate'
+  | 'entriesReceived'
+  | 'bytesSent'
+  | 'bytesReceived'
+  | 'dials'
+  | 'reconnects'
+  | 'errors'
+>;
+
+function totalsOf(sync: SyncPeer, link: Readonly<ConduitCounters> | undefined): Totals {
+  const { send, receive } = sync.counters;
+  return {
+    framesSent: send.frames,
+    entriesSent: send.entries,
+    entriesOnWire: send.entriesSent,
+    entriesAcked: send.entriesAcked,
+    bytesRaw: send.rawBytes,
+    bytesCompacted: send.compactedBytes,
+    bytesCompressed: send.sentBytes,
+    framesReceived: receive.frames,
+    framesDuplicate: receive.duplicates,
+    entriesReceived: receive.entries,
+    bytesSent: link?.bytesOut ?? 0,
+    bytesReceived: link?.bytesIn ?? 0,
+    dials: link?.dials ?? 0,
+    reconnects: link?.reconnects ?? 0,
+    errors: addUp(receive.refusals, link?.refusals ?? new Map<string, number>()),
+  };
+}
+
+function addUp(
+  a: ReadonlyMap<string, number>,
+  b: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const sum = new Map(a);
+  for (const [code, count] of b) sum.set(code, (sum.get(code) ?? 0) + count);
+  return sum;
+}
+
+function inMs(us: number | undefined): number | undefined {
+  return us === undefined ? undefined : us / 1000;
+}
+
+export function judgeNode(status: NodeStatus): NodeHealth {
+  const journal = judgeJournal(status);
+  const peers = status.peers
+    .filter((peer) => peer.state !== 'disabled')
+    .map((peer) => ({ name: peer.name, state: peer.health, detail: peer.detail }));
+  // A node whose peers are away still accepts and keeps entries.
+  const ofPeers = peers.map(({ state }) => (state === 'DOWN' ? 'DEGRADED' : state));
+  return { state: worst([journal.state, ...ofPeers]), checks: [journal, ...peers] };
+}
+
+function judgeJournal({ engine }: NodeStatus): HealthCheck {
+  const name = 'journal';
+  if (engine.stopped !== undefined) {
+    const detail = `stopped, nothing is accepted: ${engine.stopped.message}`;
+    return { name, state: 'DOWN', detail };
+  }
+  if (engine.diskFull) {
+    return { name, state: 'DOWN', detail: 'the disk is full: appends wait until there is space' };
+  }
+  return { name, state: 'HEALTHY', detail: `durable up to LSN ${engine.durableLsn}` };
+}

@@ -1,0 +1,448 @@
+/**
+ * One node: an engine, a conduit and what keeps them in step. The only file that knows all the parts;
+ * what starts and stops, and in which order, is here.
+ *
+ * Start: certificates are checked, the engine opens and recovers, the conduit listens and dials. Stop:
+ * sessions drain, frames in the engine finish, the engine checkpoints and closes.
+ */
+import { EventEmitter } from 'node:events';
+import {
+  type AppendOptions,
+  type AppendResult,
+  CfsError,
+  type CollectOptions,
+  type CollectResult,
+  type DecodedEntry,
+  type Digest,
+  Engine,
+  type InodeInfo,
+  type NamedInode,
+  type OpBatch,
+  type OpenProgress,
+  type Operation,
+  type OriginCursor,
+  type ReceiveResult,
+  type Text,
+  makeError,
+  peekFrame,
+  verifyControl,
+} from '../bindings';
+import { type Conduit, openConduit } from './conduit/conduit';
+import type { CloseReason, Session } from './conduit/types';
+import { type Config, type ConfigInput, type PeerConfig, loadConfig, parseConfig } from './config';
+import {
+  type AppendLinesOptions,
+  type AppendLinesResult,
+  appendLines,
+} from './journal/append-lines';
+import { type ImportOptions, type ImportResult, importTree } from './journal/import';
+import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
+import { conduitSettings, engineOptions, senderSettings } from './node-settings';
+import { type NodeHealth, judgeNode, peerStatusOf } from './node-status';
+import { siteIdentityOf } from './security/identity';
+import { loadTlsMaterial } from './security/tls-material';
+import { ByteBudget } from './sync/byte-budget';
+import { JournalCollector } from './sync/journal-collector';
+import { SyncPeer, heldForWire } from './sync/peer';
+import type { WireCursor } from './sync/session-port';
+import { CpuMeter } from './telemetry/cpu-meter';
+import { type Log, createLog } from './telemetry/log';
+import { NodeMetrics } from './telemetry/metrics';
+import type { NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
+import { softwareVersion } from './telemetry/version';
+
+export interface OpenOptions {
+  /** Where log lines go. Default: one as the configuration's `log` says, on standard output. */
+  readonly log?: Log;
+  /** Called now and then while the engine recovers. */
+  readonly onProgress?: (progress: OpenProgress) => void;
+}
+
+/** A peer came up or went down. */
+export interface PeerEvent {
+  readonly site: number;
+  readonly name: string;
+  readonly up: boolean;
+  /** Of a peer that went down: stable code and text. */
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** A frame of a peer is durable here and visible to lookups. */
+export interface AppliedEvent {
+  /** Whose entries they are. */
+  readonly site: number;
+  readonly incarnation: bigint;
+  readonly firstLsn: bigint;
+  readonly lastLsn: bigint;
+  readonly entries: number;
+  /** The greatest HLC among them: 52 bits of microseconds since the Unix epoch, 12 of counter. */
+  readonly hlcMax: bigint;
+}
+
+export interface NodeEvents {
+  peer: [event: PeerEvent];
+  applied: [event: AppliedEvent];
+  /** Something went wrong that the node goes on from. Without a listener it is logged only. */
+  error: [error: RecordedError];
+}
+
+/** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
+const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
+const COLLECT_INTERVAL_MS = 10_000;
+const DRAIN_MS = 3_000;
+const RECENT_ERRORS_MAX = 64;
+/** Ends of a session that are nobody's fault. */
+const ORDERLY_ENDS = new Set(['drained', 'duplicate', 'shutting_down']);
+
+interface PeerParts {
+  readonly config: PeerConfig;
+  readonly sync: SyncPeer;
+  session: Session | undefined;
+  connectedSinceUnixMs: number | undefined;
+  lastError: RecordedError | undefined;
+}
+
+/**
+ * Opens a node: the path of a YAML file, or the same as an object. Resolves when the node has recovered
+ * and listens; peers connect afterwards. Rejects, having closed what was opened, with ConfigError for
+ * what is wrong with the configuration or certificates, LockedError when another process has the data
+ * directory, DataError when it is damaged, and what the system says when the port is taken.
+ */
+export function open(config: string | ConfigInput, options: OpenOptions = {}): Promise<Node> {
+  const parse = (): Config => (typeof config === 'string' ? loadConfig(config) : parseConfig(config));
+  return Promise.resolve()
+    .then(parse)
+    .then((whole) => openNode(whole, options));
+}
+
+/** As `open`, for a configuration that has been read already. */
+export async function openNode(config: Config, options: OpenOptions = {}): Promise<Node> {
+  const log =
+    options.log ?? createLog({ level: config.log.level, bindings: { site: config.site.name } });
+  const tls = loadTlsMaterial(config, new Date());
+  const engine = await Engine.open(engineOptions(config), options.onProgress);
+  try {
+    const node = new Node(config, engine, log);
+    await node.start(tls);
+    return node;
+  } catch (error) {
+    await engine.close({ checkpoint: false });
+    throw error;
+  }
+}
+
+export class Node extends EventEmitter<NodeEvents> {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: NodeMetrics;
+  readonly #engine: Engine;
+  readonly #origin: { site: number; incarnation: bigint };
+  readonly #peers: ReadonlyMap<number, PeerParts>;
+  readonly #collector: JournalCollector;
+  readonly #cpu = new CpuMeter();
+  readonly #startedUnixMs = Date.now();
+  readonly #recentErrors: RecordedError[] = [];
+  readonly #tails = new AbortController();
+  #conduit: Conduit | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use `open`. The engine becomes the node's. */
+  constructor(config: Config, engine: Engine, log: Log) {
+    super();
+    this.config = config;
+    this.log = log;
+    this.#engine = engine;
+    this.#origin = engine.status().origin;
+    const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
+    engine.setPeers(config.peers.map((peer) => peer.site));
+    this.#peers = new Map(config.peers.map((peer) => [peer.site, this.#makePeer(peer, budget)]));
+    this.#collector = new JournalCollector({
+      engine,
+      intervalMs: COLLECT_INTERVAL_MS,
+      onCollected: (result) => log.component('journal').info(result, 'collected journal'),
+      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+    });
+    this.metrics = new NodeMetrics(() => this.status());
+  }
+
+  /** @internal */
+  async start(tls: ReturnType<typeof loadTlsMaterial>): Promise<void> {
+    this.#engine.onDurable(() => {
+      for (const { sync } of this.#peers.values()) sync.noteDurable();
+    });
+    try {
+      const conduit = await openConduit({
+        ...conduitSettings(this.config, softwareVersion()),
+        tls,
+        status: () => this.#handshakeStatus(),
+        peerStatus: (site) => this.#heartbeatStatus(site),
+        peekFrame,
+        verifyControl,
+        identityOf: (certificate) => siteIdentityOf(certificate, new Date()),
+        log: this.log.component('conduit'),
+      });
+      // Sessions need a handshake, so none can have come up in between.
+      conduit.on('session', (session) => this.#onSession(session));
+      conduit.on('down', (session, reason) => this.#onDown(session, reason));
+      this.#conduit = conduit;
+    } catch (error) {
+      await this.#stopParts();
+      throw error;
+    }
+    const { host, port } = this.listening ?? { host: '', port: 0 };
+    const { lastLsn, ioBackend } = this.#engine.status();
+    this.log
+      .component('node')
+      .info({ host, port, lastLsn: String(lastLsn), io: ioBackend }, 'node is open');
+  }
+
+  /** Where peers connect; undefined before and after. */
+  get listening(): { readonly host: string; readonly port: number } | undefined {
+    return this.#closing === undefined ? this.#conduit?.endpoint : undefined;
+  }
+
+  // ---- journal
+
+  /**
+   * Appends one operation, several, or a batch, in order. Resolves when they are durable here (or as
+   * `ack` says) and visible to lookups; replication to the peers follows by itself (`waitFor`). A batch
+   * is a sequence, not a transaction.
+   *
+   * Rejects with AppendError at the first operation that is refused: those before it are appended, it
+   * and those after it are not (`keepGoing` skips it instead). Rejects with BusyError when the queue or
+   * the disk is full, with nothing appended.
+   */
+  append(
+    operations: OpBatch | Operation | readonly Operation[],
+    options?: AppendOptions,
+  ): Promise<AppendResult> {
+    return this.#engine.append(operations, options);
+  }
+
+  /** Appends lines of JSON; see journal/append-lines.ts. */
+  appendLines(
+    input: AsyncIterable<Uint8Array>,
+    options?: AppendLinesOptions,
+  ): Promise<AppendLinesResult> {
+    return appendLines(input, this, options);
+  }
+
+  /** Imports a directory tree of this machine; see journal/import.ts. */
+  importTree(root: string | Uint8Array, options?: ImportOptions): Promise<ImportResult> {
+    return importTree(root, this, options);
+  }
+
+  /** The entries of this node's journal from an LSN, history first; see journal/tail.ts. */
+  tail(options: TailOptions = {}): AsyncGenerator<DecodedEntry, void> {
+    return tailEntries(this.#engine, this.#tailOptions(options));
+  }
+
+  /** The same in batches, for those who want speed. */
+  tailBatches(options: TailOptions = {}): AsyncGenerator<DecodedEntry[], void> {
+    return tailBatches(this.#engine, this.#tailOptions(options));
+  }
+
+  /** The number with which a source that numbers its own entries goes on in `shard`. */
+  nextSeq(shard: number): bigint {
+    return this.#engine.nextSeq(shard);
+  }
+
+  /** Deletes journal that nobody needs; happens by itself every 10 s. */
+  collect(options?: CollectOptions): Promise<CollectResult> {
+    return this.#engine.collect(options);
+  }
+
+  /** Writes a checkpoint now; happens by itself as the journal grows, and at close. */
+  checkpoint(): Promise<void> {
+    return this.#engine.checkpoint();
+  }
+
+  // ---- state
+
+  /** An inode by number or absolute path. Rejects with NotFoundError, or TreeError on the way there. */
+  lookup(object: bigint | Text): Promise<InodeInfo> {
+    return typeof object === 'bigint'
+      ? this.#engine.lookup(object)
+      : this.#engine.lookupPath(object);
+  }
+
+  /** A page of a directory's names in byte order after `after` (undefined: from the first). */
+  list(path: Text, after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
+    return this.#engine.list(path, after, max);
+  }
+
+  /** A page of all visible names in byte order of the whole path, after `after`. */
+  dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
+    return this.#engine.dump(after, max);
+  }
+
+  /** Equal on two nodes that hold the same entries. */
+  digest(): Promise<Digest> {
+    return this.#engine.digest();
+  }
+
+  // ---- peers
+
+  /** What is known to be durable at a peer, of every origin. Throws for a site that is no peer. */
+  cursor(peer: number): OriginCursor[] {
+    return this.#peer(peer).sync.held();
+  }
+
+  /** Resolves when `lsn` of this node's journal is durable at `peer`; rejects when the node closes. */
+  waitFor(peer: number, lsn: bigint): Promise<void> {
+    return this.#peer(peer).sync.waitFor(lsn);
+  }
+
+  /** How a peer is doing; of this node's own site: how its journal is. */
+  siteHealth(site: number): { state: NodeHealth['state']; detail: string } {
+    if (site !== this.config.site.id) {
+      const { health, detail } = this.#peerStatus(this.#peer(site));
+      return { state: health, detail };
+    }
+    const [{ state, detail }] = judgeNode(this.status()).checks;
+    return { state, detail };
+  }
+
+  /** This node and its peers, each with a word and a reason; the whole is as bad as its worst part. */
+  health(): NodeHealth {
+    return judgeNode(this.status());
+  }
+
+  /** Everything this node knows of itself at this moment. Costs some tens of microseconds. */
+  status(): NodeStatus {
+    const { config } = this;
+    return {
+      site: config.site.id,
+      name: config.site.name,
+      clusterUuid: config.cluster.uuid,
+      clusterName: config.cluster.name,
+      version: softwareVersion(),
+      dataDir: config.dataDir,
+      listening: this.listening,
+      startedUnixMs: this.#startedUnixMs,
+      unixMs: Date.now(),
+      engine: this.#engine.status(),
+      peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
+      recentErrors: [...this.#recentErrors],
+    };
+  }
+
+  /**
+   * Stops: tails end, sessions drain, what was received is made durable, the engine checkpoints.
+   * Resolves when nothing of the node is left. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- inside
+
+  async #close(): Promise<void> {
+    this.#tails.abort();
+    await this.#stopParts();
+    await this.#engine.close({ checkpoint: true });
+    this.log.component('node').info('node is closed');
+  }
+
+  /** Everything but the engine. */
+  async #stopParts(): Promise<void> {
+    await this.#collector.stop();
+    await this.#conduit?.close({ drainMs: DRAIN_MS });
+    await Promise.all([...this.#peers.values()].map(({ sync }) => sync.close()));
+    this.metrics.close();
+  }
+
+  #makePeer(config: PeerConfig, budget: ByteBudget): PeerParts {
+    const sync = new SyncPeer({
+      engine: this.#engine,
+      site: config.site,
+      origin: this.#origin,
+      settings: senderSettings(this.config, config),
+      budget,
+      nowMs: () => performance.now(),
+      idleCores: () => this.#cpu.idleCores(),
+      onApplied: (result) => this.#onApplied(result),
+      onError: (code, message) => this.#noteError(config.site, code, message),
+    });
+    return { config, sync, session: undefined, connectedSinceUnixMs: undefined, lastError: undefined };
+  }
+
+  #peer(site: number): PeerParts {
+    const peer = this.#peers.get(site);
+    if (peer !== undefined) return peer;
+    const known = [...this.#peers.keys()].join(', ') || 'none';
+    throw makeError('CFS_NOT_FOUND', `site ${site} is no peer of this node, expected one of: ${known}`);
+  }
+
+  #handshakeStatus(): { incarnation: bigint; epoch: bigint; cursors: WireCursor[] } {
+    const { epoch } = this.#engine.status();
+    return { incarnation: this.#origin.incarnation, epoch, cursors: heldForWire(this.#engine) };
+  }
+
+  #heartbeatStatus(site: number): { epoch: bigint; headLsn: bigint; oldestUnackedUs: number } {
+    const { epoch, durableLsn } = this.#engine.status();
+    const lag = this.#peers.get(site)?.sync.lag(BigInt(Date.now()) * 1000n);
+    return { epoch, headLsn: durableLsn, oldestUnackedUs: Math.round((lag?.ms ?? 0) * 1000) };
+  }
+
+  #peerStatus(peer: PeerParts): PeerStatus {
+    return peerStatusOf({
+      ...peer,
+      counters: this.#conduit?.counters(peer.config.site),
+      heartbeatTimeoutMs: this.config.conduit.heartbeatTimeoutMs,
+      nowUnixMs: Date.now(),
+    });
+  }
+
+  #tailOptions(options: TailOptions): TailOptions {
+    const signals = [this.#tails.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    return { ...options, signal: AbortSignal.any(signals) };
+  }
+
+  #onSession(session: Session): void {
+    const peer = this.#peer(session.peerSite);
+    peer.session = session;
+    peer.connectedSinceUnixMs = Date.now();
+    session.attach(peer.sync.attach(session));
+    this.emit('peer', { site: peer.config.site, name: peer.config.name, up: true });
+  }
+
+  #onDown(session: Session, { code, message }: CloseReason): void {
+    const peer = this.#peer(session.peerSite);
+    if (peer.session === session) peer.session = undefined;
+    peer.connectedSinceUnixMs = undefined;
+    const { site, name } = peer.config;
+    if (!ORDERLY_ENDS.has(code)) this.#noteError(site, code, message);
+    this.emit('peer', { site, name, up: false, code, message });
+  }
+
+  #onApplied(result: ReceiveResult): void {
+    const { site, incarnation, firstLsn, lastLsn, entries, hlcMax } = result;
+    this.emit('applied', { site, incarnation, firstLsn, lastLsn, entries, hlcMax });
+  }
+
+  #noteError(peerSite: number | undefined, code: string, message: string): void {
+    const peer = peerSite === undefined ? undefined : this.#peers.get(peerSite);
+    const error: RecordedError = {
+      unixMs: Date.now(),
+      code,
+      message,
+      ...(peerSite === undefined ? {} : { peer: peerSite }),
+    };
+    if (peer !== undefined) peer.lastError = error;
+    this.#recentErrors.unshift(error);
+    this.#recentErrors.length = Math.min(this.#recentErrors.length, RECENT_ERRORS_MAX);
+    this.log.component('sync').warn({ code, peer: peer?.config.name }, message);
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CfsError ? error.code : 'CFS_INTERNAL';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PeerVitals, judgePeer, worst } from '../../../src/sync/peer-health';
+
+const well: PeerVitals = {
+  connected: true,
+  silentMs: 10,
+  heartbeatTimeoutMs: 900,
+  lagMs: 0,
+  clockSkewMs: undefined,
+  blocked: undefined,
+};
+
+const table: readonly [string, Partial<PeerVitals>, string, RegExp][] = [
+  ['all is well', {}, 'HEALTHY', /it has everything/],
+  ['some lag', { lagMs: 40 }, 'HEALTHY', /40 ms old/],
+  ['no connection', { connected: false }, 'DOWN', /^no connection$/],
+  ['no connection and lag', { connected: false, lagMs: 7 }, 'DOWN', /no connection; .* 7 ms old/],
+  ['half the timeout silent', { silentMs: 451 }, 'DEGRADED', /silent for 451 ms/],
+  ['silent past the timeout', { silentMs: 901 }, 'DOWN', /silent for 901 ms/],
+  ['much lag', { lagMs: 10_001 }, 'DEGRADED', /lagging/],
+  ['a clock ahead', { clockSkewMs: 3_600_000 }, 'DEGRADED', /3600000 ms ahead of ours/],
+  ['a clock behind', { clockSkewMs: -501 }, 'DEGRADED', /501 ms behind ours/],
+  ['a clock near enough', { clockSkewMs: 499 }, 'HEALTHY', /connected/],
+  ['nothing can be sent', { blocked: 'journal collected' }, 'DEGRADED', /journal collected/],
+];
+
+for (const [what, change, state, detail] of table) {
+  test(`${what}: ${state}`, () => {
+    const verdict = judgePeer({ ...well, ...change });
+    assert.equal(verdict.state, state);
+    assert.match(verdict.detail, detail);
+  });
+}
+
+test('the whole is as bad as its worst part', () => {
+  assert.equal(worst([]), 'HEALTHY');
+  assert.equal(worst(['HEALTHY', 'DEGRADED']), 'DEGRADED');
+  assert.equal(worst(['DEGRADED', 'DOWN', 'HEALTHY']), 'DOWN');
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ReceiveResult } from '../../../bindings';
+import { ByteBudget } from '../../../src/sync/byte-budget';
+import { PeerCounters } from '../../../src/sync/peer-counters';
+import { PeerReceiver } from '../../../src/sync/receiver';
+import { FakeEngine, FakeSession, PEER, settle } from './fakes';
+
+function start(budgetBytes = 1000) {
+  const engine = new FakeEngine();
+  const session = new FakeSession();
+  const budget = new ByteBudget(budgetBytes);
+  const counters = new PeerCounters();
+  const applied: ReceiveResult[] = [];
+  const refused: string[] = [];
+  const receiver = new PeerReceiver({
+    engine,
+    session,
+    budget,
+    counters,
+    onApplied: (result) => applied.push(result),
+    onRefused: (code) => refused.push(code),
+  });
+  return { engine, session, budget, counters, applied, refused, receiver };
+}
+
+class Refusal extends Error {
+  constructor(readonly code: string) {
+    super(`refused: ${code}`);
+  }
+}
+
+test('frames go into the engine together, and one ack tells of all that became durable', async () => {
+  const { engine, session, applied, counters, receiver } = start();
+  for (let i = 0; i < 3; i++) receiver.onFrame(Buffer.alloc(10));
+  assert.equal(engine.received.length, 3);
+  assert.equal(session.releasedBytes, 0, 'credit stays until the frame is durable');
+  engine.finish(1n);
+  engine.finish(2n);
+  await settle();
+  assert.deepEqual(session.acks, [[{ origin: PEER, lsn: 2n, shards: [] }]]);
+  assert.deepEqual([session.releasedBytes, session.releasedFrames], [20, 2]);
+  assert.deepEqual(applied.map(({ lastLsn }) => lastLsn), [1n, 2n]);
+  assert.equal(counters.receive.frames, 2);
+});
+
+test('what is in the engine over all peers is bounded; the rest waits in order', async () => {
+  const { engine, budget, receiver } = start(25);
+  const frames = [1, 2, 3].map((fill) => Buffer.alloc(10, fill));
+  for (const frame of frames) receiver.onFrame(frame);
+  assert.equal(engine.received.length, 2);
+  assert.equal(budget.usedBytes, 20);
+  engine.finish(1n);
+  await settle();
+  assert.deepEqual(engine.received.map(({ frame }) => frame[0]), [2, 3]);
+});
+
+test('a frame larger than the budget goes alone', () => {
+  const { engine, receiver } = start(5);
+  receiver.onFrame(Buffer.alloc(10));
+  receiver.onFrame(Buffer.alloc(10));
+  assert.equal(engine.received.length, 1);
+});
+
+const refusals: readonly [string, string][] = [
+  ['CFS_LSN_GAP', 'out_of_order'],
+  ['CFS_MALFORMED', 'malformed'],
+  ['CFS_CHECKSUM', 'malformed'],
+  ['CFS_STALE_EPOCH', 'stale_epoch'],
+  ['CFS_WRONG_CLUSTER', 'wrong_cluster'],
+  ['CFS_DISK_FULL', 'busy'],
+  ['CFS_IO', 'internal'],
+];
+
+for (const [code, closeCode] of refusals) {
+  test(`${code}: the session ends with ${closeCode}, counted, and nothing after it is acked`, async () => {
+    const { engine, session, counters, refused, receiver } = start();
+    for (let i = 0; i < 3; i++) receiver.onFrame(Buffer.alloc(10));
+    engine.finish(1n);
+    engine.received.shift()?.reject(new Refusal(code));
+    engine.received.shift()?.reject(new Refusal('CFS_LSN_GAP'));
+    await settle();
+    assert.deepEqual(session.closed, [{ code: closeCode, message: `refused: ${code}` }]);
+    assert.deepEqual(refused, [code]);
+    assert.deepEqual([...counters.receive.refusals], [[code, 1]]);
+    receiver.onFrame(Buffer.alloc(10));
+    assert.equal(engine.received.length, 0, 'later frames are dropped');
+  });
+}
+
+test('after the session is over, frames in the engine are finished and nothing is sent', async () => {
+  const { engine, session, budget, applied, receiver } = start();
+  receiver.onFrame(Buffer.alloc(10));
+  receiver.stop();
+  let drained = false;
+  const done = receiver.drained().then(() => (drained = true));
+  await settle();
+  assert.equal(drained, false);
+  engine.finish(1n);
+  await done;
+  assert.equal(budget.usedBytes, 0);
+  assert.equal(applied.length, 1, 'it is durable all the same');
+  assert.deepEqual(session.acks, []);
+});
