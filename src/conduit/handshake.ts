@@ -24,9 +24,7 @@ export interface HandshakeState {
 }
 
 export type HandshakeEvent =
-  | { readonly type: 'message'; readonly message: IncomingMessage }
-  | { readonly type: 'frame' }
-  | { readonly type: 'timeout' };
+  { readonly type: 'message'; readonly message: IncomingMessage } | { readonly type: 'timeout' };
 
 export type HandshakeAction =
   | { readonly type: 'sendReady'; readonly ready: ReadyMessage }
@@ -48,20 +46,15 @@ export function stepHandshake(state: HandshakeState, event: HandshakeEvent): Han
     const awaited = state.phase === 'greeting' ? 'Hello' : 'Ready';
     return refuse(state, 'handshake_timeout', `no ${awaited} within the time allowed`);
   }
-  const kind = event.type === 'frame' ? 'frame' : event.message.kind;
-  if (event.type === 'message' && event.message.kind === 'refuse') {
-    const { code, message } = event.message;
-    return { state: { ...state, phase: 'ended' }, actions: [{ type: 'refused', code, message }] };
+  const { message } = event;
+  if (message.kind === 'refuse') {
+    const { code, message: text } = message;
+    const refused = { type: 'refused', code, message: text } as const;
+    return { state: { ...state, phase: 'ended' }, actions: [refused] };
   }
-  if (event.type === 'message') {
-    if (state.phase === 'greeting' && event.message.kind === 'hello') {
-      return onHello(state, event.message.hello);
-    }
-    if (state.phase === 'agreeing' && event.message.kind === 'ready') {
-      return onReady(state, event.message);
-    }
-  }
-  return refuse(state, 'out_of_order', `${kind} while ${state.phase}`);
+  if (state.phase === 'greeting' && message.kind === 'hello') return onHello(state, message.hello);
+  if (state.phase === 'agreeing' && message.kind === 'ready') return onReady(state, message);
+  return refuse(state, 'out_of_order', `${message.kind} while ${state.phase}`);
 }
 
 function onHello(state: HandshakeState, theirs: PeerHello): HandshakeStep {
@@ -137,8 +130,8 @@ function readyOf(ours: PeerHello, theirs: PeerHello): ReadyMessage {
 }
 
 function describeReady(ready: ReadyMessage): string {
-  const names = [...ready.capabilities].sort().join(' ');
-  return `protocol ${ready.protocol}, codecs ${ready.codecs}, capabilities [${names}]`;
+  const names = JSON.stringify([...ready.capabilities].sort());
+  return `protocol ${ready.protocol}, codecs ${ready.codecs}, capabilities ${names}`;
 }
 
 function sameCluster(a: ClusterId, b: ClusterId): boolean {
