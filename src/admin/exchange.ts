@@ -69,11 +69,13 @@ export class Exchange {
   async answer(reply: Reply): Promise<void> {
     switch (reply.kind) {
       case 'json':
-        return this.#whole(reply.status, CONTENT_TYPE_JSON, jsonText(reply.body));
+        this.#whole(reply.status, CONTENT_TYPE_JSON, jsonText(reply.body));
+        break;
       case 'text':
-        return this.#whole(200, reply.contentType, reply.body);
+        this.#whole(200, reply.contentType, reply.body);
+        break;
       case 'lines':
-        return this.#stream(reply);
+        await this.#stream(reply);
     }
   }
 
@@ -113,10 +115,16 @@ export class Exchange {
         headSent = true;
       }
     } catch (error) {
-      if (!headSent) return this.fail(error);
+      if (!headSent) {
+        this.fail(error);
+        return;
+      }
       await this.#write(jsonText(errorBody(toApiError(error))), false);
     }
-    if (!headSent) return this.#whole(200, CONTENT_TYPE_LINES, '');
+    if (!headSent) {
+      this.#whole(200, CONTENT_TYPE_LINES, '');
+      return;
+    }
     if (this.#over) return;
     this.#response.cork(() => this.#response.end());
     this.#finish();
@@ -125,7 +133,7 @@ export class Exchange {
   /** Resolves when the socket has room again, or nothing more can be written. */
   async #write(chunk: string, first: boolean): Promise<void> {
     if (this.#over) return;
-    let room = true;
+    let room = true as boolean;
     this.#response.cork(() => {
       if (first) this.#head(200, CONTENT_TYPE_LINES);
       room = this.#response.write(chunk);

@@ -89,7 +89,7 @@ async function* importLines(
   let latest: ImportTotals | undefined;
   let result: ImportTotals | undefined;
   let failure: unknown;
-  let ended = false;
+  let ended = false as boolean;
   const importing = target
     .importTree(directory, {
       target: into,
@@ -124,4 +124,3 @@ async function* importLines(
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
-

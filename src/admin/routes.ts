@@ -185,7 +185,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: 'GET',
     path: '/journal/tail',
-    summary: 'Entries of this node\'s own journal, one a line',
+    summary: "Entries of this node's own journal, one a line",
     role: 'viewer',
     params: [
       { name: 'from', kind: 'uint64', description: 'the first LSN; 1 when left out' },
@@ -198,7 +198,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: 'POST',
     path: '/journal/import',
-    summary: 'Import a directory tree of the agent\'s machine; progress, then the result',
+    summary: "Import a directory tree of the agent's machine; progress, then the result",
     role: 'admin',
     params: [
       ...bytesParam('directory', 'the directory, on the machine of the agent'),

@@ -248,7 +248,10 @@ export class AdminServer {
 
   #logFailure(route: Route, error: unknown): void {
     if (toApiError(error).status < 500) return;
-    this.#options.log.error({ err: error, method: route.method, path: route.path }, 'request failed');
+    this.#options.log.error(
+      { err: error, method: route.method, path: route.path },
+      'request failed',
+    );
   }
 
   #refuseUnknown(response: HttpResponse, request: HttpRequest): void {

@@ -30,7 +30,10 @@ function answers(path: string): Promise<boolean> {
     const timer = setTimeout(() => settle(true), ANSWER_TIMEOUT_MS);
     socket.once('connect', () => settle(true));
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') return settle(false);
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') {
+        settle(false);
+        return;
+      }
       clearTimeout(timer);
       reject(error);
     });
@@ -43,9 +46,10 @@ function answers(path: string): Promise<boolean> {
  */
 export async function claimSocketPath(path: string): Promise<void> {
   checkSocketPath(path);
-  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new Error(`admin.socket: ${path}: ${error.message}`);
+  const found = await lstat(path).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new Error(`admin.socket: ${path}: ${message}`);
   });
   if (found === undefined) return;
   if (!found.isSocket()) {

@@ -55,12 +55,10 @@ export class AppendTotals {
 }
 
 export function renderTotals(totals: AppendTotals): string {
-  const parts = [
-    `appended ${formatCount(totals.appended)} ${totals.appended === 1 ? 'entry' : 'entries'}`,
-  ];
-  if (totals.lastLsn !== '0') {
-    parts[0] += ` (LSN ${formatCount(totals.firstLsn)} to ${formatCount(totals.lastLsn)})`;
-  }
+  const noun = totals.appended === 1 ? 'entry' : 'entries';
+  const range = `LSN ${formatCount(totals.firstLsn)} to ${formatCount(totals.lastLsn)}`;
+  const where = totals.lastLsn === '0' ? '' : ` (${range})`;
+  const parts = [`appended ${formatCount(totals.appended)} ${noun}${where}`];
   if (totals.duplicates > 0) parts.push(`${formatCount(totals.duplicates)} were there already`);
   if (totals.unchanged > 0) parts.push(`${formatCount(totals.unchanged)} change nothing`);
   if (totals.refused > 0) parts.push(`${formatCount(totals.refused)} refused`);

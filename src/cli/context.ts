@@ -48,8 +48,8 @@ export class CliContext<Options extends CommonOptions = CommonOptions> {
 /** `--json`, `--config` and `--socket`: every command that asks an agent takes them. */
 export function withAgentOptions(command: Command): Command {
   return withJsonOption(command)
-    .option('--config <file>', "find the agent by its configuration (or CFS_CONFIG)")
-    .option('--socket <path>', "find the agent by its admin socket (or CFS_SOCKET)");
+    .option('--config <file>', 'find the agent by its configuration (or CFS_CONFIG)')
+    .option('--socket <path>', 'find the agent by its admin socket (or CFS_SOCKET)');
 }
 
 export function withJsonOption(command: Command): Command {

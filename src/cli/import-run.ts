@@ -8,7 +8,8 @@ import type { ImportCommandOptions } from './journal-commands';
 import { asObject, type JsonObject, numberAt, objectAt, objectsAt, textAt } from './json';
 import type { SetExitCode } from './program';
 
-const BAR_FORMAT = 'importing [{bar}] {percentage}% | {done} of {found} names | {rate}/s | {eta} left';
+const BAR_FORMAT =
+  'importing [{bar}] {percentage}% | {done} of {found} names | {rate}/s | {eta} left';
 const PLAIN_INTERVAL_MS = 1000;
 
 /** Shows how far an import is. */
@@ -87,7 +88,8 @@ function renderResult(result: JsonObject, elapsedMs: number): string {
       `${formatCount(numberAt(result, 'hard_links'))} hard links, ` +
       `${formatCount(numberAt(result, 'specials'))} others`,
   ];
-  if (existing > 0) lines.push(`${formatCount(existing)} names were there already and stay as they are`);
+  if (existing > 0)
+    lines.push(`${formatCount(existing)} names were there already and stay as they are`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -119,7 +121,11 @@ export async function runImport(
     view?.stop();
   }
   if (result === undefined) {
-    throw new CliError(ExitCode.failed, 'CFS_INTERNAL', 'the agent ended the import without a result');
+    throw new CliError(
+      ExitCode.failed,
+      'CFS_INTERNAL',
+      'the agent ended the import without a result',
+    );
   }
   if (numberAt(result, 'skipped') + numberAt(result, 'refused') > 0) setExitCode(ExitCode.failed);
   if (context.json) return context.printJson(result);

@@ -48,11 +48,14 @@ function parseShard(text: string): number {
 async function openInput(file: string, io: CliIo): Promise<Readable> {
   if (file === '-') return io.stdin;
   const path = resolve(io.cwd, file);
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw usageError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`);
+  const found = await stat(path).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw usageError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`);
   });
   if (found.isDirectory()) {
-    throw usageError(`${file}: expected a file of JSON Lines; cfs journal import takes directories`);
+    throw usageError(
+      `${file}: expected a file of JSON Lines; cfs journal import takes directories`,
+    );
   }
   return createReadStream(path, { highWaterMark: 256 * 1024 });
 }
@@ -104,7 +107,12 @@ async function tail(context: CliContext<TailOptions>): Promise<void> {
     const query = { from: next, follow: options.follow, shard: options.shard };
     const before = next;
     try {
-      for await (const line of context.client.lines('GET', '/journal/tail', query, io.interrupted)) {
+      for await (const line of context.client.lines(
+        'GET',
+        '/journal/tail',
+        query,
+        io.interrupted,
+      )) {
         const entry = asObject(JSON.parse(line));
         await context.print(context.json ? `${line}\n` : renderEntryLine(entry));
         next = BigInt(textAt(entry, 'lsn')) + 1n;

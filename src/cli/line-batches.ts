@@ -27,7 +27,10 @@ export class LineBatcher {
 
   push(chunk: Buffer): void {
     const end = chunk.lastIndexOf(LF);
-    if (end < 0) return this.#keepPartial(chunk);
+    if (end < 0) {
+      this.#keepPartial(chunk);
+      return;
+    }
     // The first newline ends what was kept of an earlier line, even one that was cut short.
     const firstEnd = chunk.indexOf(LF);
     this.#keepPartial(chunk.subarray(0, firstEnd));

@@ -19,7 +19,10 @@ interface LookupOptions extends PathOptions {
 
 /** Names asked for at once: what is kept while a slow reader, such as a pager, takes its time. */
 const PAGE_NAMES = 20_000;
-const BASE64_OPTION = ['--base64', 'the path is given as base64, for names that are not UTF-8'] as const;
+const BASE64_OPTION = [
+  '--base64',
+  'the path is given as base64, for names that are not UTF-8',
+] as const;
 
 /** A path argument as the query parameter `name` or `name_base64`. */
 export function pathQuery(name: string, argument: string, isBase64: boolean): Query {
@@ -68,7 +71,9 @@ async function printNames(
         : lines.map((line) => renderNameLine(parseLine(line), member)).join(''),
     );
     if (lines.length < PAGE_NAMES) return;
-    after = { after_base64: (bytesAt(parseLine(last), member) ?? Buffer.alloc(0)).toString('base64') };
+    after = {
+      after_base64: (bytesAt(parseLine(last), member) ?? Buffer.alloc(0)).toString('base64'),
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The tree of commands of `cfs`, and one run of it. */
 import { Command, CommanderError } from 'commander';
+import { softwareVersion } from '../telemetry/version';
 import { CliError, ExitCode } from './cli-error';
 import { addCompletionCommands } from './completion';
 import { addJournalCommands } from './journal-commands';
@@ -8,7 +9,6 @@ import { write } from './io';
 import { addMetaCommands } from './meta-commands';
 import { addReplicationCommands } from './replication-commands';
 import { addTlsCommands } from './tls-commands';
-import { version } from './version';
 
 const EPILOGUE = `
 Exit status: 0 done, 1 the operation failed, 2 wrong usage, 3 no agent answers, 4 unhealthy.
@@ -20,7 +20,7 @@ export type SetExitCode = (code: ExitCode) => void;
 function makeProgram(io: CliIo, setExitCode: SetExitCode): Command {
   const program = new Command('cfs')
     .description('Looks after one agent of ClaudeFS replication.')
-    .version(version, '-V, --version')
+    .version(softwareVersion(), '-V, --version')
     .addHelpText('after', EPILOGUE)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -1,14 +1,6 @@
 /** The documents of /replication/* as an operator reads them. */
 import { formatBytes, formatCount, formatDuration, formatTime } from './format';
-import {
-
-  type JsonObject,
-  numberAt,
-  objectAt,
-  objectsAt,
-  optionalNumberAt,
-  textAt,
-} from './json';
+import { type JsonObject, numberAt, objectAt, objectsAt, optionalNumberAt, textAt } from './json';
 import { type Style, stateWord } from './style';
 import { type Column, renderPairs, renderTable } from './table';
 
@@ -212,7 +204,9 @@ export function renderHealth(health: JsonObject, detailed: boolean, style: Style
     stateWord(textAt(check, 'state'), style),
     textAt(check, 'detail'),
   ]);
-  return head + renderTable([{ title: 'CHECK' }, { title: 'STATE' }, { title: 'DETAIL' }], rows, style);
+  return (
+    head + renderTable([{ title: 'CHECK' }, { title: 'STATE' }, { title: 'DETAIL' }], rows, style)
+  );
 }
 
 function cursorRows(holder: string, held: readonly JsonObject[]): string[][] {
