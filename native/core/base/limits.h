@@ -19,7 +19,7 @@ inline constexpr size_t kXattrValueBytesMax = 65536;
 // Entries and frames.
 inline constexpr size_t kEntryPayloadBytesMax = 66 * 1024;
 inline constexpr size_t kFrameHeaderBytes = 128;
-inline constexpr size_t kFrameRawBytesTarget = 1024 * 1024;  // a batch is cut here
+inline constexpr size_t kFrameRawBytesTarget = 1024 * 1024;   // a batch is cut here
 inline constexpr size_t kFrameRawBytesMax = 4 * 1024 * 1024;  // more is refused unread
 inline constexpr size_t kFrameStoredBytesMax = kFrameRawBytesMax;
 inline constexpr size_t kFrameBytesMax = kFrameHeaderBytes + kFrameStoredBytesMax;
@@ -27,6 +27,7 @@ inline constexpr size_t kFrameEntriesMax = 65536;
 inline constexpr size_t kFrameSectionsMax = 4096;  // version vector sections in one frame
 inline constexpr size_t kOriginsMax = 4096;        // in one version vector
 inline constexpr size_t kShardsMax = 4096;
+inline constexpr int kZstdLevelMax = 19;  // above, one context costs over 100 MiB
 
 // Control messages between conduits.
 inline constexpr size_t kControlBytesMax = 64 * 1024 + 48 * kOriginsMax;
@@ -34,6 +35,9 @@ inline constexpr size_t kCapabilitiesMax = 64;
 inline constexpr size_t kCapabilityBytesMax = 64;
 inline constexpr size_t kSoftwareBytesMax = 128;
 inline constexpr size_t kControlTextBytesMax = 1024;
+inline constexpr size_t kControlDepthMax =
+    8;  // control, its message, cursors, shards: nothing nests deeper
+inline constexpr size_t kControlTablesMax = kOriginsMax + 8;
 
 // The log.
 inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
@@ -41,6 +45,7 @@ inline constexpr size_t kSegmentBytesMin = 16 * 1024 * 1024;  // a whole group f
 inline constexpr size_t kSegmentBytesMax = 1024ull * 1024 * 1024;
 inline constexpr size_t kRecordBytesMax = 16 * 1024 * 1024;  // one group commit
 inline constexpr size_t kItemsPerRecordMax = 4096;
+inline constexpr size_t kIdentityBytesMax = 4096;  // of the file that says whose data this is
 
 // Checkpoints. An inode with many links or large xattrs is spread over several records.
 inline constexpr size_t kCheckpointMetadataBytesMax = 256 * 1024 * 1024;
@@ -52,6 +57,13 @@ inline constexpr size_t kCheckpointChunkBytesMax = 2 * 1024 * 1024;
 // Queues of the engine.
 inline constexpr size_t kAppendQueueBytesMax = 64 * 1024 * 1024;
 inline constexpr size_t kReceiveQueueBytesMax = 64 * 1024 * 1024;
+inline constexpr size_t kAppendErrorsMax = 1000;  // listed of one batch; all are counted
+inline constexpr size_t kRecentGroupsMax = 4096;  // whose place in the log is remembered
+
+// Group commits. A group is cut at its target, or at the latest with the frame that passes it.
+inline constexpr size_t kGroupBytesTarget = 4 * 1024 * 1024;
+inline constexpr size_t kGroupBytesMax =
+    kGroupBytesTarget + 2 * (kFrameBytesMax + kFrameRawBytesTarget);
 
 // Calls of one JavaScript thread that run on worker threads or wait for one.
 inline constexpr size_t kAddonJobsMax = 4096;
@@ -59,6 +71,8 @@ inline constexpr size_t kAddonJobsMax = 4096;
 static_assert(kEntryPayloadBytesMax > kXattrValueBytesMax + kXattrKeyBytesMax + 64);
 static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
+static_assert(kGroupBytesMax <= kRecordBytesMax);
+static_assert(kGroupBytesMax + 4 * kBlockBytes <= kSegmentBytesMin);
 static_assert(kCheckpointRecordBytesMax >
               kCheckpointRecordBytesTarget + kXattrValueBytesMax + kXattrKeyBytesMax + 8192);
 static_assert(kCheckpointChunkBytesMax >

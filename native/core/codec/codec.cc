@@ -1,12 +1,12 @@
 #include "codec/codec.h"
 
+#include <lz4.h>
+#include <zstd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
-
-#include <lz4.h>
-#include <zstd.h>
 
 #include "base/limits.h"
 
@@ -35,9 +35,9 @@ size_t CompressLz4(void* state, Bytes raw, std::span<uint8_t> out) {
 }
 
 Status DecompressLz4(Bytes stored, std::span<uint8_t> out) {
-  int written = LZ4_decompress_safe(
-      reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(out.data()),
-      static_cast<int>(stored.size()), static_cast<int>(out.size()));
+  int written = LZ4_decompress_safe(reinterpret_cast<const char*>(stored.data()),
+                                    reinterpret_cast<char*>(out.data()),
+                                    static_cast<int>(stored.size()), static_cast<int>(out.size()));
   if (written >= 0 && static_cast<size_t>(written) == out.size()) return Status::Ok();
   if (written < 0) {
     return Status(Code::kMalformed, "lz4: the " + std::to_string(stored.size()) +
@@ -105,9 +105,12 @@ CodecContext& CodecContext::operator=(CodecContext&&) noexcept = default;
 
 std::string_view CodecName(Codec codec) {
   switch (codec) {
-    case Codec::None: return "none";
-    case Codec::Lz4: return "lz4";
-    case Codec::Zstd: return "zstd";
+    case Codec::None:
+      return "none";
+    case Codec::Lz4:
+      return "lz4";
+    case Codec::Zstd:
+      return "zstd";
   }
   return "unknown";
 }
@@ -123,12 +126,13 @@ Result<size_t> CodecContext::Compress(Codec codec, int level, Bytes raw, std::sp
       if (raw.size() > out.size()) return size_t{0};
       if (!raw.empty()) std::memcpy(out.data(), raw.data(), raw.size());
       return raw.size();
-    case Codec::Lz4: return CompressLz4(contexts_->Lz4State(), raw, out);
+    case Codec::Lz4:
+      return CompressLz4(contexts_->Lz4State(), raw, out);
     case Codec::Zstd: {
-      if (level < 0 || level > kZstdLevelMax) {
+      if (level < 0 || level > limits::kZstdLevelMax) {
         return Status(Code::kInvalidArgument, "zstd level is " + std::to_string(level) +
                                                   ", expected 0 (default) to " +
-                                                  std::to_string(kZstdLevelMax));
+                                                  std::to_string(limits::kZstdLevelMax));
       }
       size_t written =
           ZSTD_compressCCtx(contexts_->ZstdCompress(), out.data(), out.size(), raw.data(),
@@ -155,8 +159,10 @@ Status CodecContext::Decompress(Codec codec, Bytes stored, std::span<uint8_t> ou
       }
       if (!stored.empty()) std::memcpy(out.data(), stored.data(), stored.size());
       return Status::Ok();
-    case Codec::Lz4: return DecompressLz4(stored, out);
-    case Codec::Zstd: return DecompressZstd(contexts_->ZstdDecompress(), stored, out);
+    case Codec::Lz4:
+      return DecompressLz4(stored, out);
+    case Codec::Zstd:
+      return DecompressZstd(contexts_->ZstdDecompress(), stored, out);
   }
   return UnknownCodec(Code::kUnsupported, codec);
 }

@@ -72,7 +72,7 @@ bool Committer::NextRequest(Wait wait) {
 }
 
 bool Committer::GroupIsFull() const {
-  return group_bytes_ + writer_.raw_bytes() >= kGroupBytesTarget ||
+  return group_bytes_ + writer_.raw_bytes() >= limits::kGroupBytesTarget ||
          items_.size() + 2 >= limits::kItemsPerRecordMax;
 }
 
@@ -85,7 +85,7 @@ bool Committer::BuildGroup() {
   group_first_lsn_ = 0;
   BeginFrame();
   Status refused = stopped();
-  if (refused.ok()) refused = log_->EnsureRoom(kGroupBytesMax);
+  if (refused.ok()) refused = log_->EnsureRoom(limits::kGroupBytesMax);
   if (!refused.ok()) {
     RefuseAll(refused);
     return false;
@@ -287,7 +287,7 @@ void Committer::RefuseOp(Active* active, Status status, const OpView* op) {
     ConsumeSeq(*op);
     if (active->request.options.want_inodes) result.inodes.push_back(0);
   }
-  if (result.errors.size() < kAppendErrorsMax) {
+  if (result.errors.size() < limits::kAppendErrorsMax) {
     result.errors.push_back({active->index, std::move(status)});
   }
   active->index++;
@@ -324,9 +324,9 @@ Status Committer::CheckFrame(const FrameView& view, ReceiveResult* result) const
   result->duplicate = info.last_lsn <= held;
   if (result->duplicate) return Status::Ok();
   if (info.origin == origin_) {
-    return Status(Code::kInvalidArgument,
-                  "the frame claims LSN " + std::to_string(info.last_lsn) +
-                      " of this node's own journal, which ends at " + std::to_string(held));
+    return Status(Code::kInvalidArgument, "the frame claims LSN " + std::to_string(info.last_lsn) +
+                                              " of this node's own journal, which ends at " +
+                                              std::to_string(held));
   }
   if (info.first_lsn > held + 1) {
     return Status(Code::kLsnGap, "the frame of site " + std::to_string(info.origin.site) +

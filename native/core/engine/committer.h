@@ -1,5 +1,6 @@
-// Committer: the engine thread. Takes requests in order, turns them into one record, makes it durable,
-// answers. It commits inline: a hop to another thread would cost a single append more than its write.
+// Committer: the engine thread. Takes requests in order, turns them into one record, makes it
+// durable, answers. It commits inline: a hop to another thread would cost a single append more than
+// its write.
 #ifndef CFS_REPL_ENGINE_COMMITTER_H_
 #define CFS_REPL_ENGINE_COMMITTER_H_
 
@@ -22,14 +23,6 @@
 #include "wal/log.h"
 
 namespace cfsrepl {
-
-// What goes into one record before it is cut.
-inline constexpr size_t kGroupBytesTarget = 4 * 1024 * 1024;
-// A group ends at the latest with the frame that passes the target.
-inline constexpr size_t kGroupBytesMax =
-    kGroupBytesTarget + 2 * (limits::kFrameBytesMax + limits::kFrameRawBytesTarget);
-static_assert(kGroupBytesMax <= limits::kRecordBytesMax);
-static_assert(kGroupBytesMax + 4 * limits::kBlockBytes <= limits::kSegmentBytesMin);
 
 struct CommitStats {
   std::atomic<uint64_t> entries_appended{0};

@@ -10,10 +10,6 @@
 namespace cfsrepl {
 namespace {
 
-// Control, its message, cursors, shards: nothing nests deeper.
-constexpr flatbuffers::uoffset_t kDepthMax = 8;
-constexpr flatbuffers::uoffset_t kTablesMax = limits::kOriginsMax + 8;
-
 Status TooMany(const char* field, size_t count, size_t count_max) {
   return Status(Code::kTooLarge, "control message: " + std::string(field) + " has " +
                                      std::to_string(count) + ", at most " +
@@ -84,7 +80,8 @@ Status CheckBounds(const schema::Control& control) {
 }
 
 Status VerifyAligned(Bytes message) {
-  flatbuffers::Verifier verifier(message.data(), message.size(), kDepthMax, kTablesMax);
+  flatbuffers::Verifier verifier(message.data(), message.size(), limits::kControlDepthMax,
+                                 limits::kControlTablesMax);
   if (!schema::VerifyControlBuffer(verifier)) {
     return Status(Code::kMalformed, "control message of " + std::to_string(message.size()) +
                                         " bytes is not a valid Control table");

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "checksum/crc32c.h"
 
 namespace cfsrepl {
@@ -16,7 +17,6 @@ namespace cfsrepl {
 namespace {
 
 constexpr char kHeading[] = "claudefs-repl data directory 1\n";
-constexpr size_t kIdentityBytesMax = 4096;
 
 uint64_t RandomU64() {
   uint64_t value = 0;
@@ -25,8 +25,8 @@ uint64_t RandomU64() {
   return value;
 }
 
-// Milliseconds in the top 42 bits, so that incarnations of a site ascend and a person can date them;
-// 22 random bits, so that two directories made at once differ.
+// Milliseconds in the top 42 bits, so that incarnations of a site ascend and a person can date
+// them; 22 random bits, so that two directories made at once differ.
 uint64_t NewIncarnation(uint64_t previous) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const uint64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -124,11 +124,11 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(FileSystem* file_system, const st
     return dir;
   }
   if (identity.cluster != wanted.cluster || identity.origin.site != wanted.origin.site) {
-    return Status(Code::kWrongCluster,
-                  path + " belongs to site " + std::to_string(identity.origin.site) +
-                      " of cluster " + FormatUuid(identity.cluster) + ", expected site " +
-                      std::to_string(wanted.origin.site) + " of cluster " +
-                      FormatUuid(wanted.cluster));
+    return Status(Code::kWrongCluster, path + " belongs to site " +
+                                           std::to_string(identity.origin.site) + " of cluster " +
+                                           FormatUuid(identity.cluster) + ", expected site " +
+                                           std::to_string(wanted.origin.site) + " of cluster " +
+                                           FormatUuid(wanted.cluster));
   }
   if (identity.shard_count != wanted.shard_count) {
     return Status(Code::kInvalidArgument,
@@ -155,7 +155,7 @@ Result<bool> DataDir::ReadIdentity(Identity* out) {
     if (file.status().code() == Code::kNotFound) return false;
     return file.status();
   }
-  std::vector<uint8_t> bytes(kIdentityBytesMax);
+  std::vector<uint8_t> bytes(limits::kIdentityBytesMax);
   Result<size_t> read = file.value()->ReadAt(0, bytes);
   if (!read.ok()) return read.status();
   if (!Parse(AsString(Bytes(bytes).first(read.value())), out)) {

@@ -1,9 +1,9 @@
 // Engine: one node's journal and state, joined. The only header that the addon includes.
 //
-// Threads. One engine thread, owned by the Engine, admits, stamps, merges and commits; everything it
-// does for a group of requests is one log record and one fdatasync. Every public method may be called
-// from any thread; those marked [slow] read disks or scan memory and belong on a worker thread.
-// Completions run on the engine thread and must return at once.
+// Threads. One engine thread, owned by the Engine, admits, stamps, merges and commits; everything
+// it does for a group of requests is one log record and one fdatasync. Every public method may be
+// called from any thread; those marked [slow] read disks or scan memory and belong on a worker
+// thread. Completions run on the engine thread and must return at once.
 //
 // Lifetime. Bytes handed to Append and Receive are borrowed until their completion has run. Feeds,
 // dumps and scans hold the Engine through a shared_ptr and may outlive Close(), after which they
@@ -26,7 +26,6 @@
 
 namespace cfsrepl {
 
-
 struct EngineOptions {
   std::string data_dir;  // created when missing; locked while open
   Uuid cluster;
@@ -34,15 +33,15 @@ struct EngineOptions {
   uint32_t shard_count = 256;
   std::string io_backend = "auto";  // auto, io_uring, posix
   uint64_t segment_bytes = limits::kSegmentBytesDefault;
-  uint64_t tail_cache_bytes = 32ull << 20;   // recent records kept in memory for feeds
-  uint64_t seal_cache_bytes = 16ull << 20;   // sealed frames kept for other peers
+  uint64_t tail_cache_bytes = 32ull << 20;  // recent records kept in memory for feeds
+  uint64_t seal_cache_bytes = 16ull << 20;  // sealed frames kept for other peers
   uint64_t disk_reserve_bytes = 8ull << 20;
-  uint64_t retention_bytes = 256ull << 20;   // journal kept even when every peer has it
+  uint64_t retention_bytes = 256ull << 20;            // journal kept even when every peer has it
   uint64_t checkpoint_interval_bytes = 512ull << 20;  // journal written between checkpoints
 };
 
 struct OpenProgress {
-  const char* phase = "";   // "checkpoint", "journal"
+  const char* phase = "";  // "checkpoint", "journal"
   uint64_t done_bytes = 0;
   uint64_t total_bytes = 0;
 };
@@ -55,24 +54,23 @@ struct OpError {
 };
 
 struct AppendOptions {
-  bool keep_going = false;    // skip an op that is refused instead of stopping there
-  bool want_inodes = false;   // fill AppendResult::inodes
-  bool memory_ack = false;    // complete when merged, before the fdatasync
+  bool keep_going = false;   // skip an op that is refused instead of stopping there
+  bool want_inodes = false;  // fill AppendResult::inodes
+  bool memory_ack = false;   // complete when merged, before the fdatasync
 };
 
 // A batch is a sequence, not a transaction: ops before the refused one are journaled.
 struct AppendResult {
-  Status status;              // the first refused op's, unless keep_going; or why nothing was done
-  Lsn first_lsn = 0;          // 0 when no entry was made
+  Status status;      // the first refused op's, unless keep_going; or why nothing was done
+  Lsn first_lsn = 0;  // 0 when no entry was made
   Lsn last_lsn = 0;
   uint32_t appended = 0;
-  uint32_t duplicates = 0;    // (shard, seq) that the journal already has
-  uint32_t unchanged = 0;     // operations that change nothing, such as a rename onto itself
-  std::vector<OpError> errors;  // at most kAppendErrorsMax; `refused` counts all
+  uint32_t duplicates = 0;      // (shard, seq) that the journal already has
+  uint32_t unchanged = 0;       // operations that change nothing, such as a rename onto itself
+  std::vector<OpError> errors;  // at most limits::kAppendErrorsMax; `refused` counts all
   uint32_t refused = 0;
   std::vector<Inode> inodes;  // with want_inodes, one an op: the object's inode, 0 if refused
 };
-inline constexpr size_t kAppendErrorsMax = 1000;
 
 // ---- receive
 
@@ -80,8 +78,8 @@ struct ReceiveResult {
   Status status;
   Origin origin;
   Lsn first_lsn = 0;
-  Lsn last_lsn = 0;      // of the frame; held durably now if status is ok
-  uint32_t entries = 0;  // merged
+  Lsn last_lsn = 0;              // of the frame; held durably now if status is ok
+  uint32_t entries = 0;          // merged
   uint32_t unknown_entries = 0;  // of a newer schema: kept and forwarded, not merged
   bool duplicate = false;
   Hlc hlc_max = 0;
@@ -108,9 +106,9 @@ struct FrameSummary {
   Lsn last_lsn = 0;
   Hlc hlc_max = 0;
   Codec codec = Codec::None;
-  uint32_t entry_count = 0;   // in the frame, after compaction
-  uint32_t raw_bytes = 0;     // body before compression
-  uint32_t total_bytes = 0;   // header and stored body
+  uint32_t entry_count = 0;  // in the frame, after compaction
+  uint32_t raw_bytes = 0;    // body before compression
+  uint32_t total_bytes = 0;  // header and stored body
   Uuid cluster;
 };
 
@@ -127,7 +125,7 @@ struct FeedOptions {
   bool compact = true;
   bool forward = false;  // also frames of other sites, as they came
   Codec codec = Codec::Lz4;
-  int level = 0;         // codec's own; 0 is its default
+  int level = 0;  // codec's own; 0 is its default
   uint32_t raw_bytes_target = limits::kFrameRawBytesTarget;
 };
 
@@ -163,8 +161,8 @@ struct InodeInfo {
   uint32_t project = 0;
   uint32_t nlink = 0;
   std::string target;
-  std::vector<Xattr> xattrs;        // sorted by key
-  std::vector<std::string> paths;   // filled by Lookup only
+  std::vector<Xattr> xattrs;       // sorted by key
+  std::vector<std::string> paths;  // filled by Lookup only
 };
 struct NamedInode {
   std::string path;  // Dump: whole path; List: the name
@@ -206,7 +204,8 @@ struct EngineStatus {
 struct CollectReport {
   uint64_t segments = 0;
   uint64_t bytes = 0;
-  std::string held_by;  // what keeps the next segment: "peer 2", "checkpoint", "retention", "nothing"
+  std::string
+      held_by;  // what keeps the next segment: "peer 2", "checkpoint", "retention", "nothing"
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -238,8 +237,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // The peers whose cursors collection waits for.
   virtual void SetPeers(const std::vector<SiteId>& peers) = 0;
 
-  // For a peer at `held_lsn` of our own origin: how many entries it lacks and when the first of them
-  // was stamped (microseconds since the Unix epoch; 0 when it lacks none).
+  // For a peer at `held_lsn` of our own origin: how many entries it lacks and when the first of
+  // them was stamped (microseconds since the Unix epoch; 0 when it lacks none).
   struct Backlog {
     uint64_t entries = 0;
     uint64_t oldest_unix_us = 0;

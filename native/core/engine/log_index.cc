@@ -18,7 +18,7 @@ void LogIndex::AddOwnGroup(Lsn first_lsn, Hlc hlc) {
   if (sparse_due_) sparse_.push_back({first_lsn, hlc});
   sparse_due_ = false;
   recent_.push_back({first_lsn, hlc});
-  if (recent_.size() > kRecentGroupsMax) recent_.pop_front();
+  if (recent_.size() > limits::kRecentGroupsMax) recent_.pop_front();
 }
 
 Position LogIndex::StartFor(const VersionVector& held, SiteId site) const {

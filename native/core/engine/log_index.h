@@ -1,11 +1,12 @@
-// Where in the log a reader that holds a given version vector must start, and when entries were made.
-// Sparse: a point every kIndexStrideBytes of log. Not thread safe; the engine guards it.
+// Where in the log a reader that holds a given version vector must start, and when entries were
+// made. Sparse: a point every kIndexStrideBytes of log. Not thread safe; the engine guards it.
 #ifndef CFS_REPL_ENGINE_LOG_INDEX_H_
 #define CFS_REPL_ENGINE_LOG_INDEX_H_
 
 #include <deque>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "wal/record.h"
@@ -13,11 +14,11 @@
 namespace cfsrepl {
 
 inline constexpr uint64_t kIndexStrideBytes = 1024 * 1024;
-inline constexpr size_t kRecentGroupsMax = 4096;
 
 class LogIndex {
  public:
-  // A record at `position`, before which the log covers `held_before`. Call for every record in order.
+  // A record at `position`, before which the log covers `held_before`. Call for every record in
+  // order.
   void Add(Position position, const VersionVector& held_before);
 
   // A group of this node's own entries from `first_lsn`, stamped from `hlc`.
@@ -27,7 +28,8 @@ class LogIndex {
   // log covers is in `held`. A default Position when even the oldest point is not covered.
   Position StartFor(const VersionVector& held, SiteId site) const;
 
-  // The stamp of the group that has `lsn`, or an earlier one's if that is all that is known; 0: none.
+  // The stamp of the group that has `lsn`, or an earlier one's if that is all that is known; 0:
+  // none.
   Hlc HlcOf(Lsn lsn) const;
 
   bool empty() const { return points_.empty(); }

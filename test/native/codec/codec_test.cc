@@ -125,7 +125,7 @@ TEST(Codec, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(context.Decompress(unknown, bytes, bytes).code(), Code::kUnsupported);
   EXPECT_EQ(context.Compress(unknown, 0, bytes, bytes).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(CodecName(unknown), "unknown");
-  for (int level : {-1, kZstdLevelMax + 1}) {
+  for (int level : {-1, limits::kZstdLevelMax + 1}) {
     EXPECT_EQ(context.Compress(Codec::Zstd, level, bytes, bytes).status().code(),
               Code::kInvalidArgument);
   }
@@ -148,8 +148,7 @@ TEST(Codec, RefusesAZstdFrameThatDoesNotStateItsSize) {
   std::vector<uint8_t> stored(2000);
   ZSTD_CCtx* compressor = ZSTD_createCCtx();
   ZSTD_CCtx_setParameter(compressor, ZSTD_c_contentSizeFlag, 0);
-  size_t size =
-      ZSTD_compress2(compressor, stored.data(), stored.size(), raw.data(), raw.size());
+  size_t size = ZSTD_compress2(compressor, stored.data(), stored.size(), raw.data(), raw.size());
   ZSTD_freeCCtx(compressor);
   stored.resize(size);
   CodecContext context;
