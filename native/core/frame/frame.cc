@@ -5,7 +5,7 @@
 #include <string>
 
 #include "checksum/crc32c.h"
-#include "flatbuffers/flatbuffers.h"
+#include <flatbuffers/flatbuffers.h>
 
 namespace cfsrepl {
 namespace {
