@@ -192,10 +192,12 @@ test('every maximum of the core is in limits.h', () => {
 });
 
 test('nothing escapes the type checker or the linter', () => {
-  const escapes =
-    /@ts-(ignore|nocheck|expect-error)|eslint-disable|\bas any\b|[:<] ?any\b(?=[\s,;)>[\]|])/g;
   const others = typescript.filter(({ path }) => path !== 'test/unit/tidy.test.ts');
-  holds(matches(others.map(withoutComments), escapes, 'must not'));
+  const any = /\bas any\b|[:<] ?any\b(?=[\s,;)>[\]|])/g;
+  holds([
+    ...matches(others, /@ts-(ignore|nocheck|expect-error)|eslint-disable/g, 'must not'),
+    ...matches(others.map(withoutComments), any, 'must not'),
+  ]);
 });
 
 test('nothing is left for later, and no test is left out', () => {
