@@ -189,7 +189,7 @@ Result<std::shared_ptr<const CachedSeal>> LogFeed::SealFrom(const FeedOptions& o
   }
   SealOptions seal_options;
   seal_options.codec = options.codec;
-  if (options.level != 0) seal_options.zstd_level = options.level;
+  seal_options.level = options.level;
   auto buffer = std::make_shared<Buffer>();
   Result<SealResult> result = sealer_.Seal(views_, entries_, kept_, seal_options, buffer.get());
   if (!result.ok()) return result.status();
