@@ -172,7 +172,8 @@ Status MemoryDisk::BeginOperation(std::string_view call, const std::string& path
 }
 
 Status MemoryDisk::EndOperation(std::string_view call, const std::string& path) {
-  if (operations_ != faults_.crash_at_operation) return Status::Ok();
+  bool strikes = faults_.crash_at_operation != 0 && operations_ >= faults_.crash_at_operation;
+  if (!strikes) return Status::Ok();
   crashed_ = true;
   return Dead(call, path);
 }
@@ -237,7 +238,7 @@ Status MemoryDisk::Remove(const std::string& path) {
 Status MemoryDisk::MakeDirectory(const std::string& directory) {
   std::lock_guard<std::mutex> lock(mutex_);
   CFS_RETURN_IF_ERROR(BeginOperation("mkdir", directory));
-  if (visible_->HasDirectory(directory)) return Status::Ok();
+  if (visible_->HasDirectory(directory)) return EndOperation("mkdir", directory);
   if (visible_->Find(directory)) return Status(Code::kIo, "mkdir " + directory + ": is a file");
   if (!visible_->HasDirectory(DirectoryOf(directory))) {
     return Status(Code::kNotFound, "mkdir " + directory + ": no such parent");

@@ -34,7 +34,7 @@ struct LogOptions {
 
 // What a start knows already.
 struct LogStart {
-  Position replay_from;          // from a checkpoint; the default replays everything there is
+  Position replay_from = {};     // from a checkpoint; the default replays everything there is
   uint64_t min_durable_seq = 0;  // evidence: records up to this one were durable (checkpoint, peers)
 };
 

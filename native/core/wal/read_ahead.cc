@@ -6,8 +6,14 @@
 namespace cfsrepl {
 
 ReadAhead::ReadAhead(File* file, ReadAheadBuffers* buffers, uint64_t begin, uint64_t end)
-    : file_(file), buffers_(buffers), end_(end), window_begin_(begin), window_end_(begin), begin_(begin) {
-  if (begin_ < end_) thread_ = std::thread([this] { Run(); });
+    : file_(file),
+      buffers_(buffers),
+      end_(end),
+      window_begin_(begin),
+      window_end_(begin),
+      begin_(begin) {
+  // With one step there is nothing to overlap with.
+  if (end_ - begin_ > ReadAheadBuffers::kStepBytes) thread_ = std::thread([this] { Run(); });
 }
 
 ReadAhead::~ReadAhead() {
@@ -44,6 +50,7 @@ void ReadAhead::Run() {
 
 // Takes the next step into the window, which then starts at keep_from.
 Status ReadAhead::NextStep(uint64_t keep_from) {
+  if (!thread_.joinable()) Run();
   {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return steps_taken_ < steps_read_ || !failure_.ok(); });
