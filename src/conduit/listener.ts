@@ -35,6 +35,8 @@ export interface AcceptedChannel {
 interface Visitor {
   readonly raw: net.Socket;
   readonly sinceUs: number;
+  /** Once TLS is done. */
+  channel?: tls.TLSSocket;
   /** Gives the place at the gate back. */
   readonly leave: () => void;
 }
@@ -70,7 +72,7 @@ export class Listener {
 
   /** Takes no more connections and drops those that have no channel yet. Sessions live on. */
   close(): Promise<void> {
-    for (const visitor of this.visitors.values()) visitor.raw.destroy();
+    for (const { raw, channel } of this.visitors.values()) if (channel === undefined) raw.destroy();
     return new Promise((resolve) => {
       this.server.close(() => resolve());
     });
@@ -115,6 +117,7 @@ export class Listener {
       if (objection !== undefined) this.options.onRefusal('tls', address, objection);
       return;
     }
+    visitor.channel = socket;
     try {
       const remote = identify(socket, address, this.options.identityOf);
       this.options.onChannel({ socket, remote, sinceUs: visitor.sinceUs, leave: visitor.leave });

@@ -1,5 +1,9 @@
 /** What conduit tests share: certificates, conduits on loopback, frames, waiting. */
-import { once } from 'node:events';
+import 'reflect-metadata';
+
+import { createPrivateKey, webcrypto } from 'node:crypto';
+
+import * as x509 from '@peculiar/x509';
 
 import { verifyControl } from '../../../bindings';
 import {
@@ -51,15 +55,24 @@ export function helloOf(site: number, change: Partial<PeerHello> = {}): PeerHell
 // Certificates.
 
 let authority: Promise<KeyAndCertificate> | undefined;
+const materials = new Map<number, Promise<TlsMaterial>>();
 
 export function clusterAuthority(): Promise<KeyAndCertificate> {
   authority ??= makeAuthority(CLUSTER, { now: new Date(), days: 2 });
   return authority;
 }
 
-export async function materialOf(
+/** What site `site` of the cluster shows and trusts. */
+export function materialOf(site: number): Promise<TlsMaterial> {
+  const material = materials.get(site) ?? makeMaterial(site, {});
+  materials.set(site, material);
+  return material;
+}
+
+/** The same with something wrong about it. */
+export async function makeMaterial(
   site: number,
-  change: { clusterUuid?: string; now?: Date; by?: KeyAndCertificate } = {},
+  change: { clusterUuid?: string; now?: Date; by?: KeyAndCertificate },
 ): Promise<TlsMaterial> {
   const trusted = await clusterAuthority();
   const { certificate, key } = await makeSite(
@@ -69,6 +82,42 @@ export async function materialOf(
     { now: change.now ?? new Date(), days: 1 },
   );
   return { certificate, key, authorities: [trusted.certificate] };
+}
+
+/** A certificate fit for TLS, signed by the authority or by itself, that names `uri` and nothing else. */
+export async function makeOddMaterial(uri: string, selfSigned: boolean): Promise<TlsMaterial> {
+  const trusted = await clusterAuthority();
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const pkcs8 = createPrivateKey(trusted.key).export({ format: 'der', type: 'pkcs8' });
+  const authorityKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: '01',
+      subject: 'CN=odd',
+      issuer: selfSigned ? 'CN=odd' : new x509.X509Certificate(trusted.certificate).subjectName,
+      notBefore: new Date(Date.now() - 60_000),
+      notAfter: new Date(Date.now() + 3_600_000),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: selfSigned ? keys.privateKey : authorityKey,
+      extensions: [
+        new x509.ExtendedKeyUsageExtension([
+          x509.ExtendedKeyUsage.serverAuth,
+          x509.ExtendedKeyUsage.clientAuth,
+        ]),
+        new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }]),
+      ],
+    },
+    webcrypto,
+  );
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return {
+    certificate: certificate.toString('pem'),
+    key: key.export({ format: 'pem', type: 'pkcs8' }),
+    authorities: [trusted.certificate],
+  };
 }
 
 // Frames: 128 bytes that only these tests can read, then the body.
@@ -237,7 +286,7 @@ export class Cleanup {
 
   add<T extends Conduit | { close(): unknown }>(thing: T): T {
     this.tasks.push(() =>
-      'session' in thing ? thing.close({ drainMs: 0 }) : (thing as { close(): unknown }).close(),
+      'session' in thing ? thing.close({ drainMs: 0 }) : (thing).close(),
     );
     return thing;
   }
@@ -246,5 +295,3 @@ export class Cleanup {
     for (const task of this.tasks.reverse()) await task();
   }
 }
-
-export { once };
