@@ -12,7 +12,7 @@ const NOT_OURS = new Set(['node_modules', 'dist', 'build', '.git']);
 const LINES_MAX = 500;
 
 const topLevel = new Set([
-  ...['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', 'README.md', 'LICENSE'],
+  ...['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', 'README.md'],
   ...['native', 'src', 'bindings', 'bench', 'test', 'docs', 'deploy', '.ci'],
   ...['.npmrc', '.gitignore', '.editorconfig', '.clang-format'],
   ...['.prettierrc.json', '.prettierignore', 'eslint.config.mjs'],
