@@ -54,6 +54,7 @@ class Committer {
  private:
   // An append in progress: a large batch takes several groups.
   struct Active {
+    Active() {}  // spelled out: clang 14 has none to give std::optional inside the enclosing class
     AppendRequest request;
     AppendResult result;
     size_t offset = 0;   // of the next op in the batch
