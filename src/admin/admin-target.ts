@@ -28,7 +28,7 @@ export interface LineError {
   /** From 1, blank lines counted. */
   readonly line: number;
   readonly code: string;
-  readonly reason: string;
+  readonly message: string;
 }
 
 export interface AppendLinesResult {

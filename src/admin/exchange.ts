@@ -11,6 +11,12 @@ import { BodyStream } from './body-stream';
 import type { JsonValue } from './json-form';
 import type { LinesReply, Reply } from './reply';
 
+/**
+ * uWebSockets.js 20.30 loses bytes of a corked write that is longer than its cork buffer (16 KiB with
+ * everything else that is corked) when the socket is full; so no write is.
+ */
+const PIECE_BYTES_MAX = 8 * 1024;
+
 const CONTENT_TYPE_JSON = 'application/json; charset=utf-8';
 const CONTENT_TYPE_LINES = 'application/jsonl; charset=utf-8';
 
@@ -69,29 +75,32 @@ export class Exchange {
   async answer(reply: Reply): Promise<void> {
     switch (reply.kind) {
       case 'json':
-        this.#whole(reply.status, CONTENT_TYPE_JSON, jsonText(reply.body));
+        await this.#whole(reply.status, CONTENT_TYPE_JSON, jsonText(reply.body));
         break;
       case 'text':
-        this.#whole(200, reply.contentType, reply.body);
+        await this.#whole(200, reply.contentType, reply.body);
         break;
       case 'lines':
         await this.#stream(reply);
     }
   }
 
-  fail(error: unknown): void {
+  async fail(error: unknown): Promise<void> {
     const apiError = toApiError(error);
-    this.#whole(apiError.status, CONTENT_TYPE_JSON, jsonText(errorBody(apiError)));
+    await this.#whole(apiError.status, CONTENT_TYPE_JSON, jsonText(errorBody(apiError)));
   }
 
-  #whole(status: number, contentType: string, text: string): void {
+  async #whole(status: number, contentType: string, text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    const isLarge = bytes.length > PIECE_BYTES_MAX;
+    if (isLarge) await this.#write(bytes, () => this.#head(status, contentType));
     if (this.#over) return;
     // What is left of a body that nobody reads would be taken for the next request.
     const closeConnection = this.#takesBody && !this.body.complete;
     this.body.discard();
     this.#response.cork(() => {
-      this.#head(status, contentType);
-      this.#response.end(text, closeConnection);
+      if (!isLarge) this.#head(status, contentType);
+      this.#response.end(isLarge ? undefined : bytes, closeConnection);
     });
     this.#finish();
   }
@@ -106,42 +115,38 @@ export class Exchange {
 
   /** The head goes out with the first chunk: what fails before it still gets a status of its own. */
   async #stream(reply: LinesReply): Promise<void> {
-    let headSent = false;
+    let head: (() => void) | undefined = () => this.#head(200, CONTENT_TYPE_LINES);
     try {
       for await (const chunk of reply.chunks) {
         if (this.#over) return;
         if (chunk === '') continue;
-        await this.#write(chunk, !headSent);
-        headSent = true;
+        await this.#write(Buffer.from(chunk), head);
+        head = undefined;
       }
     } catch (error) {
-      if (!headSent) {
-        this.fail(error);
-        return;
-      }
-      await this.#write(jsonText(errorBody(toApiError(error))), false);
+      if (head !== undefined) return this.fail(error);
+      await this.#write(Buffer.from(jsonText(errorBody(toApiError(error)))));
     }
-    if (!headSent) {
-      this.#whole(200, CONTENT_TYPE_LINES, '');
-      return;
-    }
+    if (head !== undefined) return this.#whole(200, CONTENT_TYPE_LINES, '');
     if (this.#over) return;
     this.#response.cork(() => this.#response.end());
     this.#finish();
   }
 
-  /** Resolves when the socket has room again, or nothing more can be written. */
-  async #write(chunk: string, first: boolean): Promise<void> {
-    if (this.#over) return;
-    let room = true as boolean;
-    this.#response.cork(() => {
-      if (first) this.#head(200, CONTENT_TYPE_LINES);
-      room = this.#response.write(chunk);
-    });
-    if (room) return;
-    await new Promise<void>((resolve) => {
-      this.#writable = resolve;
-    });
+  /** Resolves when the socket has taken it all, or nothing more can be written. */
+  async #write(bytes: Buffer, head?: () => void): Promise<void> {
+    for (let start = 0; start < bytes.length; start += PIECE_BYTES_MAX) {
+      if (this.#over) return;
+      let room = true as boolean;
+      this.#response.cork(() => {
+        if (start === 0) head?.();
+        room = this.#response.write(bytes.subarray(start, start + PIECE_BYTES_MAX));
+      });
+      if (room) continue;
+      await new Promise<void>((resolve) => {
+        this.#writable = resolve;
+      });
+    }
   }
 
   #finish(): void {

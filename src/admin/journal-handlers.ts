@@ -17,10 +17,10 @@ function appendForm(result: AppendLinesResult, lineOffset: number): JsonObject {
     refused: result.refused,
     first_lsn: result.firstLsn.toString(),
     last_lsn: result.lastLsn.toString(),
-    errors: result.errors.map(({ line, code, reason }) => ({
+    errors: result.errors.map(({ line, code, message }) => ({
       line: line + lineOffset,
       code,
-      message: reason,
+      message,
     })),
   };
 }
@@ -37,7 +37,7 @@ export async function append(target: AdminTarget, request: AdminRequest): Promis
   const first = result.errors[0];
   if (keepGoing || first === undefined) return jsonReply(form);
   const line = first.line + lineOffset;
-  throw new ApiError(httpStatusOf(first.code), first.code, first.reason, { line, result: form });
+  throw new ApiError(httpStatusOf(first.code), first.code, first.message, { line, result: form });
 }
 
 export function tail(target: AdminTarget, request: AdminRequest): Reply {
@@ -110,10 +110,11 @@ async function* importLines(
   while (!ended) {
     await Promise.race([importing, delay(PROGRESS_INTERVAL_MS)]);
     if (latest === undefined) continue;
+    const imported = latest.appended + latest.existing + latest.refused;
     const progress = {
-      found_names: counting.names,
+      found_names: Math.max(counting.names, imported),
       counting: counting.running,
-      imported_names: latest.appended + latest.existing + latest.refused,
+      imported_names: imported,
     };
     yield `${JSON.stringify({ progress })}\n`;
   }

@@ -233,7 +233,7 @@ export class AdminServer {
       checkAccess(route, via, request);
       params = Params.parse(query, route.params);
     } catch (error) {
-      exchange.fail(error);
+      void exchange.fail(error);
       return;
     }
     const { body, signal } = exchange;
@@ -242,7 +242,7 @@ export class AdminServer {
     };
     work().catch((error: unknown) => {
       if (!signal.aborted) this.#logFailure(route, error);
-      exchange.fail(error);
+      return exchange.fail(error);
     });
   }
 
@@ -259,14 +259,15 @@ export class AdminServer {
     const method = request.getCaseSensitiveMethod();
     const allowed = ROUTES.filter((route) => route.path === path).map((route) => route.method);
     const exchange = this.#open(response, undefined);
-    if (allowed.length > 0) {
-      const expected = allowed.join(' or ');
-      exchange.fail(
-        new ApiError(405, 'CFS_INVALID_ARGUMENT', `${method} ${path}: expected ${expected}`),
-      );
-    } else {
-      exchange.fail(new ApiError(404, 'CFS_NOT_FOUND', `${path.slice(0, 200)}: no such route`));
-    }
+    const error =
+      allowed.length > 0
+        ? new ApiError(
+            405,
+            'CFS_INVALID_ARGUMENT',
+            `${method} ${path}: expected ${allowed.join(' or ')}`,
+          )
+        : new ApiError(404, 'CFS_NOT_FOUND', `${path.slice(0, 200)}: no such route`);
+    void exchange.fail(error);
   }
 
   /** Only if it is still ours: another agent may have been told to take the path. */

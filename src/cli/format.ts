@@ -7,6 +7,11 @@ export function formatCount(value: number | bigint | string): string {
   return String(value).replace(THOUSANDS, ',');
 }
 
+/** "1 name", "2 names". */
+export function formatNouns(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 export function formatBytes(value: number | bigint | string): string {

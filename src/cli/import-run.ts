@@ -3,7 +3,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { Query } from './agent-client';
 import { CliError, ExitCode } from './cli-error';
 import type { CliContext } from './context';
-import { formatBytes, formatCount, formatDuration } from './format';
+import { formatBytes, formatCount, formatDuration, formatNouns } from './format';
 import type { ImportCommandOptions } from './journal-commands';
 import { asObject, type JsonObject, numberAt, objectAt, objectsAt, textAt } from './json';
 import type { SetExitCode } from './program';
@@ -81,15 +81,15 @@ function renderResult(result: JsonObject, elapsedMs: number): string {
   const rate = elapsedMs > 0 ? Math.round((names / elapsedMs) * 1000) : 0;
   const existing = numberAt(result, 'existing');
   const lines = [
-    `imported ${formatCount(names)} names in ${formatDuration(elapsedMs)} (${formatCount(rate)}/s): ` +
+    `imported ${formatNouns(names, 'name')} in ${formatDuration(elapsedMs)} (${formatCount(rate)}/s): ` +
       `${formatCount(numberAt(result, 'directories'))} directories, ` +
-      `${formatCount(numberAt(result, 'files'))} files of ${formatBytes(textAt(result, 'file_bytes'))}, ` +
-      `${formatCount(numberAt(result, 'symlinks'))} symlinks, ` +
-      `${formatCount(numberAt(result, 'hard_links'))} hard links, ` +
-      `${formatCount(numberAt(result, 'specials'))} others`,
+      `${formatNouns(numberAt(result, 'files'), 'file')} of ${formatBytes(textAt(result, 'file_bytes'))}, ` +
+      `${formatNouns(numberAt(result, 'symlinks'), 'symlink')}, ` +
+      `${formatNouns(numberAt(result, 'hard_links'), 'hard link')}, ` +
+      `${formatNouns(numberAt(result, 'specials'), 'special file')}`,
   ];
   if (existing > 0)
-    lines.push(`${formatCount(existing)} names were there already and stay as they are`);
+    lines.push(`${formatCount(existing)} of them were there already and stay as they are`);
   return lines.map((line) => `${line}\n`).join('');
 }
 

@@ -1,5 +1,5 @@
 /** The documents of /replication/* as an operator reads them. */
-import { formatBytes, formatCount, formatDuration, formatTime } from './format';
+import { formatBytes, formatCount, formatDuration, formatNouns, formatTime } from './format';
 import { type JsonObject, numberAt, objectAt, objectsAt, optionalNumberAt, textAt } from './json';
 import { type Style, stateWord } from './style';
 import { type Column, renderPairs, renderTable } from './table';
@@ -51,7 +51,8 @@ function lastErrorText(peer: JsonObject): string {
 }
 
 function shrinkText(before: number, after: number): string {
-  const less = before === 0 ? '' : ` (${((1 - after / before) * 100).toFixed(0)} % less)`;
+  const percent = before === 0 ? 0 : Math.round((1 - after / before) * 100);
+  const less = percent > 0 ? ` (${percent} % less)` : '';
   return `${formatBytes(before)} to ${formatBytes(after)}${less}`;
 }
 
@@ -146,8 +147,8 @@ export function renderStatus(status: JsonObject, detailed: boolean, style: Style
     ],
     [
       'state',
-      `${formatCount(numberAt(status, 'inodes'))} inodes, ` +
-        `${formatCount(numberAt(status, 'names'))} names, ` +
+      `${formatNouns(numberAt(status, 'inodes'), 'inode')}, ` +
+        `${formatNouns(numberAt(status, 'names'), 'name')}, ` +
         formatBytes(numberAt(status, 'state_bytes')),
     ],
   ];
@@ -281,7 +282,7 @@ export function renderCollected(collected: JsonObject): string {
   const next = heldBy === '' || heldBy === 'nothing' ? '' : `; the next is kept by ${heldBy}`;
   const segments = numberAt(collected, 'segments');
   return (
-    `${verb} ${formatCount(segments)} segment${segments === 1 ? '' : 's'}, ` +
+    `${verb} ${formatNouns(segments, 'segment')}, ` +
     `${formatBytes(numberAt(collected, 'bytes'))}${next}\n`
   );
 }
