@@ -93,7 +93,8 @@ NameIndex::NameIndex(Store* store)
     : store_(store),
       names_(NameOrder{this}, CountingAllocator<uint32_t>(&memory_bytes_)),
       extras_(GroupOrder{this}, CountingAllocator<uint32_t>(&memory_bytes_)),
-      pending_(std::less<uint64_t>(), CountingAllocator<uint64_t>(&memory_bytes_)) {}
+      pending_(std::less<uint64_t>(), CountingAllocator<uint64_t>(&memory_bytes_)),
+      aliases_(CountingAllocator<std::pair<const uint32_t, uint32_t>>(&memory_bytes_)) {}
 
 void NameIndex::Place(uint32_t link) {
   LinkRecord& record = store_->links[link];

@@ -42,7 +42,7 @@ class NameIndex {
   }
   Bytes VisibleName(uint32_t link) const {
     const LinkRecord& record = store_->links[link];
-    if (record.Has(kLinkAliased)) [[unlikely]] return store_->blobs.Get(aliases_.at(link));
+    if (record.Has(kLinkAliased)) [[unlikely]] return store_->blobs.Get(aliases_.find(link)->second);
     return store_->Name(record);
   }
 
@@ -77,6 +77,9 @@ class NameIndex {
   // The parent in the upper half.
   using Pending =
       absl::btree_set<uint64_t, std::less<uint64_t>, CountingAllocator<uint64_t>>;
+  using Aliases =
+      boost::unordered_flat_map<uint32_t, uint32_t, boost::hash<uint32_t>, std::equal_to<uint32_t>,
+                                CountingAllocator<std::pair<const uint32_t, uint32_t>>>;
 
  public:
   // Visible names in order, from `from` on, over the end of its directory into the next: the caller
@@ -104,7 +107,7 @@ class NameIndex {
   Names names_;
   Groups extras_;    // members of a group but the one that has the name
   Pending pending_;  // live links whose parent is not a directory
-  boost::unordered_flat_map<uint32_t, uint32_t> aliases_;  // link -> blob
+  Aliases aliases_;  // link -> blob
   std::vector<uint32_t> displaced_;  // aliased links whose first alias was taken; nearly always empty
 };
 

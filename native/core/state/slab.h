@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <new>
 #include <type_traits>
 #include <vector>
+
+#include "base/limits.h"
 
 namespace cfsrepl {
 
@@ -22,18 +22,16 @@ class Slab {
  public:
   Slab() = default;
   ~Slab() {
-    for (T* chunk : chunks_) ::operator delete(chunk, std::align_val_t{kChunkAlignment});
+    for (T* chunk : chunks_) munmap(chunk, kChunkBytes);
   }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
-  // A zeroed record. Running out of numbers would take a terabyte of memory and is treated as that.
+  // A zeroed record. Out of memory, or of numbers (a terabyte of memory), ends the process.
   uint32_t Allocate() {
     if (end_ == UINT32_MAX) std::abort();
     if ((end_ >> kChunkShift) == chunks_.size()) AddChunk();
-    uint32_t slot = end_++;
-    std::memset(static_cast<void*>(&(*this)[slot]), 0, sizeof(T));
-    return slot;
+    return end_++;
   }
 
   T& operator[](uint32_t slot) { return chunks_[slot >> kChunkShift][slot & kChunkMask]; }
@@ -46,7 +44,7 @@ class Slab {
 
   // Memory touched: the first chunk fills page by page, later ones in huge pages.
   uint64_t memory_bytes() const {
-    uint64_t unit = chunks_.size() > 1 ? kChunkAlignment : 4096;
+    uint64_t unit = chunks_.size() > 1 ? kHugePageBytes : limits::kBlockBytes;
     uint64_t used = uint64_t{end_} * sizeof(T);
     return (used + unit - 1) / unit * unit + chunks_.capacity() * sizeof(T*);
   }
@@ -57,13 +55,24 @@ class Slab {
   static constexpr int kChunkShift = 15;
   static constexpr uint32_t kChunkMask = (1u << kChunkShift) - 1;
   static constexpr size_t kChunkBytes = sizeof(T) << kChunkShift;
-  static constexpr size_t kChunkAlignment = size_t{2} << 20;
+  static_assert(kChunkBytes % 4096 == 0);
+  static constexpr size_t kHugePageBytes = size_t{2} << 20;
 
+  // Straight from the kernel: zeroed, and no page is there before it is touched.
   void AddChunk() {
-    void* chunk = ::operator new(kChunkBytes, std::align_val_t{kChunkAlignment});
+    size_t mapped_bytes = kChunkBytes + kHugePageBytes;
+    void* mapped = mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                        -1, 0);
+    if (mapped == MAP_FAILED) std::abort();
+    // Keep the aligned part.
+    char* start = static_cast<char*>(mapped);
+    size_t before = -reinterpret_cast<uintptr_t>(mapped) & (kHugePageBytes - 1);
+    char* chunk = start + before;
+    if (before > 0) munmap(start, before);
+    munmap(chunk + kChunkBytes, kHugePageBytes - before);
     // The first chunk stays in small pages, so that a small state stays small. Refusal does no harm.
     if (!chunks_.empty()) (void)madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
-    chunks_.push_back(static_cast<T*>(chunk));
+    chunks_.push_back(reinterpret_cast<T*>(chunk));
   }
 
   std::vector<T*> chunks_;
