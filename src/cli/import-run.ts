@@ -86,7 +86,7 @@ function renderResult(result: JsonObject, elapsedMs: number): string {
       `${formatNouns(numberAt(result, 'files'), 'file')} of ${formatBytes(textAt(result, 'file_bytes'))}, ` +
       `${formatNouns(numberAt(result, 'symlinks'), 'symlink')}, ` +
       `${formatNouns(numberAt(result, 'hard_links'), 'hard link')}, ` +
-      `${formatNouns(numberAt(result, 'specials'), 'special file')}`,
+      formatNouns(numberAt(result, 'specials'), 'special file'),
   ];
   if (existing > 0)
     lines.push(`${formatCount(existing)} of them were there already and stay as they are`);
