@@ -30,7 +30,7 @@ void ReadAhead::Run() {
   for (uint64_t offset = begin_; offset < end_ && failure_.ok();) {
     changed_.wait(lock, [&] { return stopping_ || steps_read_ < steps_released_ + 2; });
     if (stopping_) return;
-    uint8_t* to = buffers_->slots[steps_read_ % 2].data() + ReadAheadBuffers::kRoomBytes;
+    uint8_t* to = buffers_->slots[steps_read_ % 2].data() + buffers_->room_bytes;
     size_t bytes = std::min<uint64_t>(ReadAheadBuffers::kStepBytes, end_ - offset);
     lock.unlock();
     Result<size_t> read = file_->ReadAt(offset, {to, bytes});
@@ -56,7 +56,7 @@ Status ReadAhead::NextStep(uint64_t keep_from) {
     changed_.wait(lock, [&] { return steps_taken_ < steps_read_ || !failure_.ok(); });
     if (steps_taken_ == steps_read_) return failure_;
   }
-  uint8_t* step = buffers_->slots[steps_taken_ % 2].data() + ReadAheadBuffers::kRoomBytes;
+  uint8_t* step = buffers_->slots[steps_taken_ % 2].data() + buffers_->room_bytes;
   size_t kept = window_end_ > keep_from ? window_end_ - keep_from : 0;
   if (kept > 0) memcpy(step - kept, window_ + (keep_from - window_begin_), kept);
   window_ = step - kept;

@@ -2,6 +2,7 @@
 #ifndef CFS_REPL_WAL_READ_AHEAD_H_
 #define CFS_REPL_WAL_READ_AHEAD_H_
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -12,14 +13,19 @@
 namespace cfsrepl {
 
 // Two buffers to read through, shared by the files of one recovery so that their memory stays warm.
+// A step lies behind room for what of the step before it has not been consumed, so that a record
+// across the border is still one piece.
 struct ReadAheadBuffers {
-  // A step lies behind room for what of the step before it has not been consumed, so that a record
-  // across the border is still one piece.
   static constexpr size_t kStepBytes = 2 * 1024 * 1024;
-  static constexpr size_t kRoomBytes = limits::kRecordBytesMax;
 
-  AlignedBuffer slots[2] = {AlignedBuffer(kRoomBytes + kStepBytes),
-                            AlignedBuffer(kRoomBytes + kStepBytes)};
+  // For files of at most this size.
+  explicit ReadAheadBuffers(uint64_t file_bytes_max)
+      : room_bytes(RoundUpToBlock(std::min<uint64_t>(limits::kRecordBytesMax, file_bytes_max))),
+        slots{AlignedBuffer(room_bytes + std::min<uint64_t>(kStepBytes, file_bytes_max)),
+              AlignedBuffer(room_bytes + std::min<uint64_t>(kStepBytes, file_bytes_max))} {}
+
+  const size_t room_bytes;
+  AlignedBuffer slots[2];
 };
 
 // One thread uses it. `file` and `buffers` must outlive it.
@@ -29,7 +35,7 @@ class ReadAhead {
   ReadAhead(File* file, ReadAheadBuffers* buffers, uint64_t begin, uint64_t end);
   ~ReadAhead();
 
-  // The bytes from `offset`, at least `bytes` (at most kRoomBytes) of them unless `end` is nearer, and
+  // The bytes from `offset`, at least `bytes` (at most room_bytes) of them unless `end` is nearer, and
   // as many more as are at hand. Valid until the next call. Offsets, multiples of a block, may not
   // decrease. A file that is shorter than `end` reads as kIo.
   Result<Bytes> View(uint64_t offset, size_t bytes);

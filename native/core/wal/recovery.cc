@@ -75,7 +75,12 @@ Status Recovery::FindSegments() {
     if (uint64_t number = SegmentOfName(name); number != 0) found_.push_back({.number = number});
   }
   CFS_RETURN_IF_ERROR(file_system_->SyncDirectory(options_.directory));
-  for (Found& found : found_) CFS_RETURN_IF_ERROR(SyncAndReadHeader(&found));
+  uint64_t bytes_max = 0;
+  for (Found& found : found_) {
+    CFS_RETURN_IF_ERROR(SyncAndReadHeader(&found));
+    bytes_max = std::max(bytes_max, found.bytes);
+  }
+  buffers_.emplace(bytes_max);
   return Status::Ok();
 }
 
@@ -87,10 +92,10 @@ Status Recovery::SyncAndReadHeader(Found* found) {
   if (!bytes.ok()) return bytes.status();
   found->bytes = bytes.value();
 
-  std::span<uint8_t> block = buffers_.slots[0].span().first(limits::kBlockBytes);
-  Result<size_t> read = file.value()->ReadAt(0, block);
+  AlignedBuffer block(limits::kBlockBytes);
+  Result<size_t> read = file.value()->ReadAt(0, block.span());
   if (!read.ok()) return read.status();
-  Result<SegmentHeader> header = DecodeSegmentHeader(block.first(read.value()));
+  Result<SegmentHeader> header = DecodeSegmentHeader(block.span().first(read.value()));
   if (header.status().code() == Code::kUnsupported) {
     return Status(Code::kUnsupported, SegmentPath(options_.directory, found->number) + ": " +
                                           header.status().message());
@@ -162,7 +167,7 @@ Status Recovery::Scan() {
 Status Recovery::ScanSegment(const Found& found, Status* why_ended) {
   auto file = OpenFile(found.number, OpenMode::kReadDirect);
   if (!file.ok()) return file.status();
-  ReadAhead ahead(file.value().get(), &buffers_, kFirstRecordOffset, found.bytes);
+  ReadAhead ahead(file.value().get(), &*buffers_, kFirstRecordOffset, found.bytes);
   end_ = {found.number, kFirstRecordOffset};
   *why_ended = Status(Code::kNotFound, "the segment is full");
   while (end_.offset < found.bytes) {
@@ -226,7 +231,7 @@ Status Recovery::CheckBehindEnd(Found* found, uint64_t from) {
   auto file = OpenFile(found->number, OpenMode::kReadDirect);
   if (!file.ok()) return file.status();
   const uint64_t end = RoundDownToBlock(found->bytes);
-  ReadAhead ahead(file.value().get(), &buffers_, from, end);
+  ReadAhead ahead(file.value().get(), &*buffers_, from, end);
   uint64_t offset = from;
   while (offset < end) {
     Result<Bytes> view = ahead.View(offset, limits::kBlockBytes);
@@ -270,7 +275,7 @@ Status Recovery::EraseBehindEnd() {
 Status Recovery::EraseDirty(const Found& found) {
   auto file = OpenFile(found.number, OpenMode::kCommit);
   if (!file.ok()) return file.status();
-  AlignedBuffer zeroes(kZeroStepBytes);
+  AlignedBuffer zeroes(std::min<uint64_t>(kZeroStepBytes, found.dirty_end - found.dirty_begin));
   memset(zeroes.data(), 0, zeroes.size());
   CFS_CRASH_POINT("log.cut.before_write");
   for (uint64_t at = found.dirty_begin; at < found.dirty_end; at += kZeroStepBytes) {

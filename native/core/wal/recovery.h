@@ -77,7 +77,7 @@ class Recovery {
   std::string beyond_;        // what stands behind them that no crash explains; empty if nothing
   ChainLink chain_;           // what the next record must continue
   Position end_;              // where it must be
-  ReadAheadBuffers buffers_;
+  std::optional<ReadAheadBuffers> buffers_;
   std::vector<Item> items_;
   RecoveredLog recovered_;
 };

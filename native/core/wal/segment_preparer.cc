@@ -131,7 +131,7 @@ Status SegmentPreparer::WriteZeroes(const std::string& path, uint64_t bytes) con
   auto file = file_system_->Open(path, OpenMode::kCreateDirect);
   if (!file.ok()) return file.status();
   CFS_CRASH_POINT("log.segment.created");
-  AlignedBuffer zeroes(kZeroStepBytes);
+  AlignedBuffer zeroes(std::min<uint64_t>(kZeroStepBytes, bytes));
   memset(zeroes.data(), 0, zeroes.size());
   for (uint64_t offset = 0; offset < bytes; offset += kZeroStepBytes) {
     if (stopping_) return Status(Code::kClosed, "the log was closed");
