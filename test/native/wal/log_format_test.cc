@@ -17,19 +17,17 @@ namespace {
 std::vector<uint8_t> ExampleSegment() {
   std::vector<uint8_t> bytes(16384);
   size_t lines = 0;
-  for (const char* name : {"FORMAT.md", "format-segment.part.md"}) {
-    std::ifstream file(std::string(CFS_REPL_SOURCE_DIR "/native/schema/") + name);
-    std::string line;
-    while (std::getline(file, line) && line != "```hex segment") continue;
-    while (std::getline(file, line) && line != "```") {
-      size_t at = std::stoul(line, nullptr, 16);
-      std::istringstream words(line.substr(line.find(':') + 1, line.find('|') - line.find(':') - 1));
-      std::string word;
-      while (words >> word) bytes.at(at++) = static_cast<uint8_t>(std::stoul(word, nullptr, 16));
-      lines++;
-    }
-    if (lines > 0) return bytes;
+  std::ifstream file(CFS_REPL_SOURCE_DIR "/native/schema/FORMAT.md");
+  std::string line;
+  while (std::getline(file, line) && line != "```hex segment") continue;
+  while (std::getline(file, line) && line != "```") {
+    size_t at = std::stoul(line, nullptr, 16);
+    std::istringstream words(line.substr(line.find(':') + 1, line.find('|') - line.find(':') - 1));
+    std::string word;
+    while (words >> word) bytes.at(at++) = static_cast<uint8_t>(std::stoul(word, nullptr, 16));
+    lines++;
   }
+  if (lines > 0) return bytes;
   ADD_FAILURE() << "no example of a segment in the specification";
   return bytes;
 }
