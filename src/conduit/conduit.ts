@@ -5,15 +5,16 @@
  * const conduit = await openConduit(options);
  * conduit.on('session', (session) => {            // a peer is up; any earlier session of it is over
  *   session.attach({                              // now, in this tick: afterwards frames may come
- *     onFrame(frame, info) { ... journal it ...; session.release(frame.length, 1); },
+ *     onFrame(frame, info) { ... journal it; when it is durable, as below ... },
  *     onAck(cursors) { ... },
  *     onClose(reason) { ... },
  *   });
  * });
  * // one loop a session sends:
  * while (await session.credit(frame.length)) session.sendFrame(frame, { entryCount });
- * // when received frames are durable:
+ * // when a received frame is durable:
  * session.sendAck(cursors);
+ * session.release(frame.length, 1);
  * // in the end:
  * await conduit.close({ drainMs: 5000 });
  * ```

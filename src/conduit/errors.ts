@@ -40,6 +40,20 @@ export type LocalCode =
 
 export type EndCode = RefusalCode | LocalCode;
 
+const CHANNEL_REFUSALS: ReadonlySet<string> = new Set<LocalCode>([
+  'no_certificate',
+  'self_signed',
+  'expired',
+  'untrusted',
+  'bad_certificate',
+  'tls',
+]);
+
+/** True if somebody was turned away, by either side; false if a connection just failed or ended. */
+export function isRefusal(code: EndCode | UseCode): boolean {
+  return code in REFUSE_CODES || code === 'unknown_refusal' || CHANNEL_REFUSALS.has(code);
+}
+
 /** A refusal that names nobody's fault: it is neither counted as an error nor logged as a warning. */
 export function isOrderly(code: EndCode | UseCode): boolean {
   return code === 'drained' || code === 'duplicate' || code === 'shutting_down';

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 
 import { arbitrate, type Contender } from './arbiter';
 import { BACKOFF_START, stepBackoff, type BackoffEvent, type BackoffOptions } from './backoff';
+import { countEnd, newCounters } from './counters';
 import { ENDPOINTS_START, stepEndpoints, type Endpoint } from './endpoints';
 import type { Timer } from './environment';
 import { ConduitError, isOrderly, type EndCode, type UseCode } from './errors';
@@ -202,7 +203,8 @@ export class PeerConnection {
   }
 
   private onDialFailed(code: EndCode | UseCode, message: string): void {
-    this.counters.errors += 1;
+    if (this.closing) return;
+    countEnd(this.counters, code);
     this.logEnd('dial failed', code, message);
     this.dialNextEndpoint();
   }
@@ -256,22 +258,4 @@ const REFUSAL_TEXTS = {
 
 function contender(session: ConduitSession): Contender {
   return { instance: session.hello.instance, dialled: session.dialled };
-}
-
-function newCounters(): PeerCounters {
-  return {
-    framesOut: 0,
-    framesIn: 0,
-    entriesOut: 0,
-    entriesIn: 0,
-    bytesOut: 0,
-    bytesIn: 0,
-    controlsOut: 0,
-    controlsIn: 0,
-    dials: 0,
-    sessions: 0,
-    reconnects: 0,
-    errors: 0,
-    refusals: new Map(),
-  };
 }

@@ -4,6 +4,7 @@
  */
 import { decodeControl } from './control-decode';
 import { encodeControl, packCursors } from './control-encode';
+import { countEnd } from './counters';
 import {
   afterAnnounced,
   afterReceived,
@@ -16,7 +17,7 @@ import {
 } from './credits';
 import { DRAIN_START, stepDrain, type DrainAction, type DrainEvent } from './drain';
 import type { Timer } from './environment';
-import { ConduitError, REFUSE_CODES, isOrderly, type EndCode, type RefusalCode } from './errors';
+import { ConduitError, REFUSE_CODES, type EndCode, type RefusalCode } from './errors';
 import {
   startHandshake,
   stepHandshake,
@@ -219,16 +220,9 @@ export class ConduitSession implements Session {
     this.gate.close();
     for (const resolve of this.drainResolvers) resolve(reason.code === 'drained');
     this.drainResolvers = [];
-    this.countEnd(reason.code);
+    countEnd(this.counters, reason.code);
     this.handlers?.onClose(reason);
     this.owner.onEnd(this, reason);
-  }
-
-  private countEnd(code: EndCode): void {
-    if (code in REFUSE_CODES) {
-      this.counters.refusals.set(code, (this.counters.refusals.get(code) ?? 0) + 1);
-    }
-    if (!isOrderly(code)) this.counters.errors += 1;
   }
 
   private onLinkClosed(error: Error | undefined): void {

@@ -134,7 +134,7 @@ export interface SessionHandlers {
   /**
    * A frame of an origin this session may carry, its length as its header says; nothing else about it
    * has been verified. The buffer is its own allocation and belongs to the handler, which must give the
-   * credit back with `release(frame.length, 1)` when the frame is durable or dropped.
+   * credit back with `release(frame.length, 1)` when the frame is acked or dropped.
    */
   onFrame(frame: Buffer, info: FrameInfo): void;
   /** The peer holds this durably. Cursors only grow within a session; some may repeat. */
@@ -179,7 +179,10 @@ export interface Session {
   /** Tells the peer what is durable here. Credit released so far rides along. */
   sendAck(cursors: readonly OriginCursor[]): void;
 
-  /** Gives back the credit of received frames that are durable or dropped. */
+  /**
+   * Gives back the credit of received frames that are durable or dropped. Ack first, then release: a
+   * drain takes everything released for everything acked.
+   */
   release(bytes: number, frames: number): void;
 
   health(): SessionHealth;

@@ -301,6 +301,25 @@ test('a second process with the identity of a living peer does not displace it',
   assert.equal(conduit.counters(2)?.refusals.get('site_in_use'), 1);
 });
 
+test('a restarted peer gets in as soon as its dead session is noticed', async () => {
+  const conduit = cleanup.add(
+    await startConduit(1, {
+      peers: [{ site: 2, endpoints: [] }],
+      heartbeat: { intervalMs: 50, timeoutMs: 400 },
+    }),
+  );
+  const sessions = new Sessions(conduit);
+  // It dies without a FIN: for the conduit it is just silent.
+  await openRaw(conduit, helloOf(2, { instance: 1n }));
+  await sessions.up();
+  while (sessions.all.length < 2) {
+    const restarted = await openRaw(conduit, helloOf(2, { instance: 2n }));
+    await until('an answer', () => sessions.all.length > 1 || restarted.isClosed);
+  }
+  assert.equal(sessions.downs[0]?.code, 'peer_silent');
+  assert.equal(sessions.last.session.hello.instance, 2n);
+});
+
 test('the same process dialling again replaces its older session', async () => {
   const conduit = cleanup.add(await startConduit(1, { peers: [{ site: 2, endpoints: [] }] }));
   const sessions = new Sessions(conduit);

@@ -280,18 +280,20 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+interface Closable {
+  close(options: { readonly drainMs: number }): unknown;
+}
+
 /** What a test opened, closed in the end whatever happened. */
 export class Cleanup {
-  private readonly tasks: (() => unknown)[] = [];
+  private readonly things: Closable[] = [];
 
-  add<T extends Conduit | { close(): unknown }>(thing: T): T {
-    this.tasks.push(() =>
-      'session' in thing ? thing.close({ drainMs: 0 }) : (thing).close(),
-    );
+  add<T extends Closable>(thing: T): T {
+    this.things.push(thing);
     return thing;
   }
 
   async run(): Promise<void> {
-    for (const task of this.tasks.reverse()) await task();
+    for (const thing of this.things.reverse()) await thing.close({ drainMs: 0 });
   }
 }

@@ -98,6 +98,7 @@ test('a dialler refuses an acceptor with a wrong certificate, and says why', asy
     await until(`${name}: a failed dial`, () => (dialler.counters(1)?.errors ?? 0) > 0);
     const line = lines.find(({ message }) => message === 'dial failed');
     assert.equal(line?.fields['code'], code, `${name}: ${String(line?.fields['reason'])}`);
+    assert.ok((dialler.counters(1)?.refusals.get(code) ?? 0) > 0, name);
     assert.equal(sessions.all.length, 0, name);
     await dialler.close({ drainMs: 0 });
   }

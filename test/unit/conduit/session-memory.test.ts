@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { verifyControl } from '../../../bindings';
 import { decodeControl } from '../../../src/conduit/control-decode';
 import { encodeControl } from '../../../src/conduit/control-encode';
+import { newCounters } from '../../../src/conduit/counters';
 import type { Environment } from '../../../src/conduit/environment';
 import { clusterIdOf } from '../../../src/conduit/identity';
 import type { Link, LinkHandlers } from '../../../src/conduit/link';
@@ -94,21 +95,7 @@ function makeSession(): Bench {
   const time = new ManualTime();
   const ends: CloseReason[] = [];
   const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  const counters: PeerCounters = {
-    framesOut: 0,
-    framesIn: 0,
-    entriesOut: 0,
-    entriesIn: 0,
-    bytesOut: 0,
-    bytesIn: 0,
-    controlsOut: 0,
-    controlsIn: 0,
-    dials: 0,
-    sessions: 0,
-    reconnects: 0,
-    errors: 0,
-    refusals: new Map(),
-  };
+  const counters = newCounters();
   const session = new ConduitSession(
     {
       clusterUuid: CLUSTER,

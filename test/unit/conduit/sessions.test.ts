@@ -268,12 +268,11 @@ test('a lost session comes back, and is counted', async () => {
     await startConduit(2, { peers: [{ site: 1, endpoints: [endpoint] }] }),
   );
   const two = new Sessions(second);
-  await two.up();
+  await Promise.all([one.up(), two.up()]);
   for (let round = 1; round <= 3; round++) {
     proxy.reset();
-    await until('the loss', () => two.downs.length === round);
-    await until('a new session', () => two.all.length === round + 1);
-    await until('both sides', () => one.all.length === round + 1);
+    await until('the loss', () => one.downs.length === round && two.downs.length === round);
+    await until('both up', () => one.all.length === round + 1 && two.all.length === round + 1);
     const { session } = two.last;
     session.sendFrame(makeFrame({ site: 2, lsn: BigInt(round) }), { entryCount: 1 });
     await until('the frame', () => one.last.frames.length === 1);
