@@ -105,22 +105,20 @@ export class Engine {
     options?: AppendOptions,
   ): Promise<AppendResult> {
     const flags = options === undefined ? 0 : appendFlags(options);
-    if (batch instanceof OpBatch) return this.#appendBatch(batch, flags);
-    const scratch = this.#scratch;
-    try {
-      if (Array.isArray(batch)) addAll(scratch, batch);
-      else scratch.add(batch as Operation);
-      return this.#appendBatch(scratch, flags);
-    } finally {
-      scratch.reset();
-    }
+    const filled = batch instanceof OpBatch ? batch : this.#gather(batch);
+    const slab = batchSlab(filled) ?? takeSlab(0);
+    const { byteLength } = filled;
+    const appended = native.engineAppend(this.#handle, slab, slab.bytes, byteLength, flags);
+    handOver(filled);
+    return appended;
   }
 
-  #appendBatch(batch: OpBatch, flags: number): Promise<AppendResult> {
-    const slab = batchSlab(batch) ?? takeSlab(0);
-    const appended = native.engineAppend(this.#handle, slab, slab.bytes, batch.byteLength, flags);
-    handOver(batch);
-    return appended;
+  #gather(operations: Operation | readonly Operation[]): OpBatch {
+    const scratch = this.#scratch;
+    scratch.reset(); // of what an append that was refused may have left
+    if (Array.isArray(operations)) addAll(scratch, operations);
+    else scratch.add(operations as Operation);
+    return scratch;
   }
 
   /**

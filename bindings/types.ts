@@ -46,6 +46,7 @@ export interface EngineOptions {
 export interface OpenProgress {
   phase: 'checkpoint' | 'journal';
   doneBytes: number;
+  /** 0 when it is not known. */
   totalBytes: number;
 }
 

@@ -98,6 +98,7 @@ class EngineHandle : public std::enable_shared_from_this<EngineHandle> {
   Notice durable{&queue};
   ProgressNotice progress{&queue};
   std::atomic<bool> listening{false};  // for durable
+  // Grows before JavaScript can know of anything that became durable.
   std::atomic<uint64_t> durable_generation{0};
 
  private:

@@ -33,6 +33,8 @@ class Request : public Completion {
   // Engine thread.
   void Complete(T result) {
     result_ = std::move(result);
+    // A caller who knows that something is durable may ask a feed for it before OnDurable has run.
+    handle_->durable_generation.fetch_add(1);
     handle_->queue.Push(this);
   }
 

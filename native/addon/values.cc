@@ -100,6 +100,8 @@ Napi::Value FromSummary(Napi::Env env, const FrameSummary& summary) {
 }
 
 Napi::Value FromOwned(Napi::Env env, Bytes bytes, std::shared_ptr<const void> owner) {
+  if (bytes.empty())
+    return Napi::Buffer<uint8_t>::New(env, 0);  // an external one would be detached
   using Owner = std::shared_ptr<const void>;
   auto* kept = new Owner(std::move(owner));
   // V8 counts the bytes as external memory by itself, so that they drive collection.
