@@ -14,6 +14,10 @@ Status Invalid(std::string message) {
   return Status(Code::kInvalidArgument, std::move(message));
 }
 
+Status NoInode(Inode inode) {
+  return Status(Code::kNotFound, "inode " + std::to_string(inode) + " does not exist");
+}
+
 std::string DescribePlace(Inode parent, Bytes name) {
   return QuoteBytes(name) + " in directory " + std::to_string(parent);
 }
@@ -265,52 +269,59 @@ Status Admission::AdmitChange(const OpView& op, int64_t now_ns, Inode* inode) {
   const Op kind = static_cast<Op>(op.record.op);
   Result<Inode> object = ResolveObject(op);
   if (!object.ok()) return object.status();
-  InodeAttributes now;
-  if (!state_->GetAttributes(object.value(), &now)) {
-    return Status(Code::kNotFound, "inode " + std::to_string(object.value()) + " does not exist");
-  }
-  if (kind != Op::Setattr && now.kind != Kind::kFile) {
-    return Status(now.kind == Kind::kDirectory ? Code::kIsDirectory : Code::kInvalidArgument,
-                  "inode " + std::to_string(now.inode) + " is not a regular file, which " +
+  ChangeTarget target;
+  if (!state_->GetChangeTarget(object.value(), &target)) return NoInode(object.value());
+  if (kind != Op::Setattr && target.kind != Kind::kFile) {
+    return Status(target.kind == Kind::kDirectory ? Code::kIsDirectory : Code::kInvalidArgument,
+                  "inode " + std::to_string(object.value()) + " is not a regular file, which " +
                       std::string(OpName(kind)) + " needs");
   }
   const Attributes& given = op.record.attributes;
   uint32_t mode = given.mode();
   if ((op.record.flags & kOpHasKindBits) != 0) {
-    if (KindOfMode(mode) != now.kind) {
+    if (KindOfMode(mode) != target.kind) {
       return Invalid("mode " + std::to_string(mode) + " has type bits of another kind than inode " +
-                     std::to_string(now.inode) + ", whose mode is " + std::to_string(now.mode));
+                     std::to_string(object.value()) + ", whose are " +
+                     std::to_string(ModeOfKind(target.kind)));
     }
     mode &= kPermissionBits;
   }
-  // Data that changes changes its time too, unless the embedder says when.
-  const bool dates_itself = kind != Op::Setattr && (given.mask() & kFieldMtime) == 0;
-  *inode = now.inode;
+  *inode = object.value();
   EntryPayload parts;
-  parts.attributes = Attributes(
-      given.mask() | (dates_itself ? uint32_t{kFieldMtime} : 0u), mode, Keep(given.uid(), now.uid),
-      Keep(given.gid(), now.gid), Keep(given.size(), now.size),
-      Keep(given.extent_ref(), now.extent_ref), given.atime_ns(),
-      dates_itself ? now_ns : given.mtime_ns(), given.rdev(),
-      Keep(given.file_flags(), now.file_flags), Keep(given.project(), now.project),
-      given.reserved());
-  Add(op, kind, now.inode, now.has_removed_link ? 0 : kEntryAssertsLinks, parts);
+  parts.attributes = Completed(given, mode, kind, *inode, now_ns);
+  Add(op, kind, *inode, target.has_removed_link ? 0 : kEntryAssertsLinks, parts);
   return Status::Ok();
+}
+
+// What was given, and from the inode what was to be kept.
+Attributes Admission::Completed(const Attributes& given, uint32_t mode, Op op, Inode inode,
+                                int64_t now_ns) const {
+  InodeAttributes now;
+  const bool keeps = given.uid() == kKeep32 || given.gid() == kKeep32 || given.size() == kKeep64 ||
+                     given.extent_ref() == kKeep64 || given.file_flags() == kKeep32 ||
+                     given.project() == kKeep32;
+  if (keeps) state_->GetAttributes(inode, &now);
+  // Data that changes changes its time too, unless the embedder says when.
+  const bool dates_itself = op != Op::Setattr && (given.mask() & kFieldMtime) == 0;
+  return Attributes(given.mask() | (dates_itself ? uint32_t{kFieldMtime} : 0u), mode,
+                    Keep(given.uid(), now.uid), Keep(given.gid(), now.gid),
+                    Keep(given.size(), now.size), Keep(given.extent_ref(), now.extent_ref),
+                    given.atime_ns(), dates_itself ? now_ns : given.mtime_ns(), given.rdev(),
+                    Keep(given.file_flags(), now.file_flags), Keep(given.project(), now.project),
+                    given.reserved());
 }
 
 Status Admission::AdmitXattr(const OpView& op, Inode* inode) {
   const Op kind = static_cast<Op>(op.record.op);
   Result<Inode> object = ResolveObject(op);
   if (!object.ok()) return object.status();
-  InodeAttributes now;
-  if (!state_->GetAttributes(object.value(), &now)) {
-    return Status(Code::kNotFound, "inode " + std::to_string(object.value()) + " does not exist");
-  }
-  *inode = now.inode;
+  ChangeTarget target;
+  if (!state_->GetChangeTarget(object.value(), &target)) return NoInode(object.value());
+  *inode = object.value();
   EntryPayload parts;
   parts.key = op.new_name;
   parts.value = op.value;
-  Add(op, kind, now.inode, 0, parts);
+  Add(op, kind, *inode, 0, parts);
   return Status::Ok();
 }
 

@@ -63,6 +63,13 @@ struct InodeAttributes {
   bool has_removed_link = false;
 };
 
+// What admission asks of an inode whose attributes change: one lookup, and a walk of its links only if
+// one of them was ever removed.
+struct ChangeTarget {
+  Kind kind = Kind::kNone;
+  bool has_removed_link = false;  // as in InodeAttributes
+};
+
 struct NamedValue {
   std::string key;
   std::string value;
@@ -136,6 +143,7 @@ class State {
 
   // False for an inode that was never created (or not yet heard of).
   bool GetAttributes(Inode inode, InodeAttributes* out) const;
+  bool GetChangeTarget(Inode inode, ChangeTarget* out) const;
   Result<InodeView> GetInode(Inode inode) const;
 
   // The path of its first visible link by (parent, name). kNotFound if no name of it is visible or

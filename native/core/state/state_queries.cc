@@ -59,6 +59,15 @@ uint32_t LinkCount(const Store& store, const InodeRecord& inode) {
   return 2 + (inode.directory == 0 ? 0 : store.directories[inode.directory].subdirectories);
 }
 
+bool HasRemovedLink(const Store& store, const InodeRecord& inode) {
+  if (!inode.has_removed) return false;
+  for (uint32_t link = inode.first_link; link != 0; link = store.links[link].next) {
+    const LinkRecord& record = store.links[link];
+    if (record.Has(kLinkRemoved) && !record.Has(kLinkLive)) return true;
+  }
+  return false;
+}
+
 void FillAttributes(const Store& store, const InodeRecord& inode, InodeAttributes* out) {
   *out = {};
   out->inode = inode.inode;
@@ -74,11 +83,10 @@ void FillAttributes(const Store& store, const InodeRecord& inode, InodeAttribute
   out->file_flags = inode.file_flags;
   out->project = inode.project;
   out->nlink = LinkCount(store, inode);
+  out->has_removed_link = HasRemovedLink(store, inode);
   Hlc links_hlc = 0;
   for (uint32_t link = inode.first_link; link != 0; link = store.links[link].next) {
-    const LinkRecord& record = store.links[link];
-    links_hlc = std::max(links_hlc, record.stamp.hlc);
-    if (record.Has(kLinkRemoved) && !record.Has(kLinkLive)) out->has_removed_link = true;
+    links_hlc = std::max(links_hlc, store.links[link].stamp.hlc);
   }
   out->ctime_ns = ChangeTimeNs(store, inode, links_hlc);
 }
@@ -272,6 +280,13 @@ bool State::GetAttributes(Inode inode, InodeAttributes* out) const {
   uint32_t slot = store_->FindInode(inode);
   if (slot == 0 || store_->inodes[slot].kind == Kind::kNone) return false;
   FillAttributes(*store_, store_->inodes[slot], out);
+  return true;
+}
+
+bool State::GetChangeTarget(Inode inode, ChangeTarget* out) const {
+  const uint32_t slot = store_->FindInode(inode);
+  if (slot == 0 || store_->inodes[slot].kind == Kind::kNone) return false;
+  *out = {store_->inodes[slot].kind, HasRemovedLink(*store_, store_->inodes[slot])};
   return true;
 }
 
