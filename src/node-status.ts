@@ -108,12 +108,17 @@ function totalsOf(sync: SyncPeer, link: Readonly<ConduitCounters> | undefined): 
   };
 }
 
+/** Ends of a session that are nobody's fault. */
+export const ORDERLY_ENDS: ReadonlySet<string> = new Set(['drained', 'duplicate', 'shutting_down']);
+
 function addUp(
   a: ReadonlyMap<string, number>,
   b: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, number> {
   const sum = new Map(a);
-  for (const [code, count] of b) sum.set(code, (sum.get(code) ?? 0) + count);
+  for (const [code, count] of b) {
+    if (!ORDERLY_ENDS.has(code)) sum.set(code, (sum.get(code) ?? 0) + count);
+  }
   return sum;
 }
 

@@ -15,6 +15,7 @@ import {
   type DecodedEntry,
   type Digest,
   Engine,
+  type EngineStatus,
   type InodeInfo,
   type NamedInode,
   type OpBatch,
@@ -38,11 +39,12 @@ import {
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import { conduitSettings, engineOptions, senderSettings } from './node-settings';
-import { type NodeHealth, judgeNode, peerStatusOf } from './node-status';
+import { type NodeHealth, ORDERLY_ENDS, judgeNode, peerStatusOf } from './node-status';
 import { siteIdentityOf } from './security/identity';
 import { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
 import { JournalCollector } from './sync/journal-collector';
+import { fromWire, lsnOf } from './sync/cursors';
 import { SyncPeer, heldForWire } from './sync/peer';
 import type { WireCursor } from './sync/session-port';
 import { CpuMeter } from './telemetry/cpu-meter';
@@ -92,8 +94,6 @@ const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
 const COLLECT_INTERVAL_MS = 10_000;
 const DRAIN_MS = 3_000;
 const RECENT_ERRORS_MAX = 64;
-/** Ends of a session that are nobody's fault. */
-const ORDERLY_ENDS = new Set(['drained', 'duplicate', 'shutting_down']);
 
 interface PeerParts {
   readonly config: PeerConfig;
@@ -145,6 +145,8 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #recentErrors: RecordedError[] = [];
   readonly #tails = new AbortController();
   #conduit: Conduit | undefined;
+  /** Set when the journal turned out to be an older copy of itself: why nothing is accepted. */
+  #rolledBack: string | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `open`. The engine becomes the node's. */
@@ -217,6 +219,9 @@ export class Node extends EventEmitter<NodeEvents> {
     operations: OpBatch | Operation | readonly Operation[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
+    if (this.#rolledBack !== undefined) {
+      return Promise.reject(makeError('CFS_STOPPED', this.#rolledBack));
+    }
     return this.#engine.append(operations, options);
   }
 
@@ -322,7 +327,7 @@ export class Node extends EventEmitter<NodeEvents> {
       listening: this.listening,
       startedUnixMs: this.#startedUnixMs,
       unixMs: Date.now(),
-      engine: this.#engine.status(),
+      engine: this.#engineStatus(),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
       recentErrors: [...this.#recentErrors],
     };
@@ -376,6 +381,12 @@ export class Node extends EventEmitter<NodeEvents> {
     throw makeError('CFS_NOT_FOUND', `site ${site} is no peer of this node, expected one of: ${known}`);
   }
 
+  #engineStatus(): EngineStatus {
+    const status = this.#engine.status();
+    if (this.#rolledBack === undefined || status.stopped !== undefined) return status;
+    return { ...status, stopped: makeError('CFS_STOPPED', this.#rolledBack) };
+  }
+
   #handshakeStatus(): { incarnation: bigint; epoch: bigint; cursors: WireCursor[] } {
     const { epoch } = this.#engine.status();
     return { incarnation: this.#origin.incarnation, epoch, cursors: heldForWire(this.#engine) };
@@ -405,8 +416,29 @@ export class Node extends EventEmitter<NodeEvents> {
     const peer = this.#peer(session.peerSite);
     peer.session = session;
     peer.connectedSinceUnixMs = Date.now();
+    const ahead = lsnOf(fromWire(session.hello.cursors), this.#origin);
+    const own = lsnOf(this.#engine.held(), this.#origin);
+    if (ahead > own) {
+      session.attach({ onFrame: ignore, onAck: ignore, onClose: ignore });
+      this.#onRolledBack(session, ahead, own);
+      return;
+    }
     session.attach(peer.sync.attach(session));
     this.emit('peer', { site: peer.config.site, name: peer.config.name, up: true });
+  }
+
+  /**
+   * A peer holds more of this journal than this journal does: the data directory is an older copy of
+   * itself. Its next numbers are taken, so it must make no entry that could pass for the one lost.
+   */
+  #onRolledBack(session: Session, ahead: bigint, own: bigint): void {
+    const message =
+      `site ${session.peerSite} holds this node's journal up to LSN ${ahead}, but here it ends at ` +
+      `${own}: the data directory was put back to an older copy. Nothing is accepted. Copy it to a new ` +
+      'directory and open that: it goes on as a new incarnation and gets back what is missing';
+    this.#rolledBack = message;
+    this.#noteError(session.peerSite, 'CFS_ROLLED_BACK', message);
+    session.close('internal', message);
   }
 
   #onDown(session: Session, { code, message }: CloseReason): void {
@@ -438,6 +470,8 @@ export class Node extends EventEmitter<NodeEvents> {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }
+
+const ignore = (): undefined => undefined;
 
 function codeOf(error: unknown): string {
   return error instanceof CfsError ? error.code : 'CFS_INTERNAL';

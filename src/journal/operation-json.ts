@@ -15,9 +15,7 @@
  * | removexattr                     | path, or inode, or parent + name   | key                                      |
  *
  * Attributes: mode, uid, gid, size, extent_ref, atime_ns, mtime_ns, file_flags, project, and rdev for
- * create; uid comes with gid and file_flags with project (in a new object the other is 0); extent_ref
- * is 0 when size comes alone. Every op may have shard and seq, the source's own number.
- * Path, name, new_path, new_name,
+ * create. Every op may have shard and seq, the source's own number. Path, name, new_path, new_name,
  * target, target_path and key may come as `<field>_base64` when they are not UTF-8. 64-bit numbers may
  * be strings of digits, and must be beyond 2^53. A field that the op does not take is refused.
  */
@@ -48,8 +46,8 @@ const ATTRIBUTES = [
   ['mode', 'mode', 0n, 0o177777n, false],
   ['uid', 'uid', 0n, U32_MAX, false],
   ['gid', 'gid', 0n, U32_MAX, false],
-  ['size', 'size', 0n, U64_MAX, true],
-  ['extent_ref', 'extentRef', 0n, U64_MAX, true],
+  ['size', 'size', 0n, U64_MAX - 1n, true],
+  ['extent_ref', 'extentRef', 0n, U64_MAX - 1n, true],
   ['atime_ns', 'atimeNs', I64_MIN, I64_MAX, true],
   ['mtime_ns', 'mtimeNs', I64_MIN, I64_MAX, true],
   ['rdev', 'rdev', 0n, U32_MAX, false],
@@ -174,20 +172,6 @@ function requireObject(object: JsonObject, draft: Draft): void {
   if (inode !== undefined) draft['inode'] = inode;
 }
 
-/** Attributes that one register holds: in a change both are given, or neither. */
-const PAIRS = [
-  ['uid', 'gid'],
-  ['file_flags', 'project'],
-] as const;
-
-function requirePairs(object: JsonObject): void {
-  for (const [a, b] of PAIRS) {
-    if ((object[a] === undefined) === (object[b] === undefined)) continue;
-    const [missing, given] = object[a] === undefined ? [a, b] : [b, a];
-    throw new OperationJsonError(missing, undefined, `expected together with ${given}`);
-  }
-}
-
 /** Reads the attributes that are there; answers how many. */
 function readAttributes(object: JsonObject, draft: Draft): number {
   let count = 0;
@@ -260,7 +244,6 @@ function readLink(object: JsonObject, draft: Draft): void {
 
 function readContent(object: JsonObject, draft: Draft): void {
   requireObject(object, draft);
-  requirePairs(object);
   readAttributes(object, draft);
   if (draft['size'] === undefined) {
     throw new OperationJsonError('size', undefined, 'expected the resulting size in bytes');
@@ -313,8 +296,7 @@ function readBody(op: OpName, object: JsonObject, draft: Draft): void {
       return readContent(object, draft);
     case 'setattr':
       requireObject(object, draft);
-      requirePairs(object);
-      if (readAttributes(object, draft) === 0) {
+          if (readAttributes(object, draft) === 0) {
         throw new OperationJsonError('setattr', undefined, `expected at least one of ${SETTABLE.join(', ')}`);
       }
       return;

@@ -17,7 +17,7 @@ export interface ReceiverOptions {
   readonly session: SyncSession;
   readonly budget: ByteBudget;
   readonly counters: PeerCounters;
-  /** A frame is durable and merged. */
+  /** A frame that was not held before is durable and merged. */
   readonly onApplied: (result: ReceiveResult) => void;
   /** A frame was refused and the session closed; `code` is stable. */
   readonly onRefused: (code: string, message: string) => void;
@@ -98,7 +98,7 @@ export class PeerReceiver {
       this.#ackSoon(result);
     }
     this.#leave(frame);
-    onApplied(result);
+    if (!result.duplicate) onApplied(result);
   }
 
   #failed(frame: Buffer, error: unknown): void {
