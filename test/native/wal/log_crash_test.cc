@@ -48,6 +48,16 @@ void RunScript(MemoryDisk* disk, Ledger* ledger) {
   }
 }
 
+// A segment that has its name is whole, so that no commit ever has to make it longer.
+void CheckSegmentsAreWhole(MemoryDisk* disk, const std::string& trace) {
+  auto names = disk->List("log");
+  if (!names.ok()) return;  // not even the directory survived
+  for (const std::string& name : names.value()) {
+    if (!name.ends_with(".segment")) continue;
+    ASSERT_EQ(disk->Contents("log/" + name).size(), kSegmentBytes) << trace << name;
+  }
+}
+
 // The recovered log must hold a suffix of what was appended that reaches at least to the last
 // acknowledged record and at most one further, and it must go on from there.
 void CheckRecovered(MemoryDisk* disk, const Ledger& ledger, const std::string& trace) {
@@ -101,6 +111,7 @@ size_t CheckOutcomes(const MemoryDisk& crashed, const Ledger& ledger, uint64_t o
     auto disk = crashed.AfterCrash([&](size_t i) { return outcomes[n][i]; });
     std::string trace = "crash at operation " + std::to_string(operation) + ", outcome " +
                         std::to_string(n) + " of " + std::to_string(outcomes.size()) + ": ";
+    CheckSegmentsAreWhole(disk.get(), trace);
     CheckRecovered(disk.get(), ledger, trace);
   }
   return outcomes.size();

@@ -207,6 +207,20 @@ TEST(LogRecovery, ARecordOfAnotherLifeInATailIsDamageOrCutButNeverReplayed) {
   EXPECT_TRUE(opened.report.tail_cut);
 }
 
+TEST(LogRecovery, ARecordOfAnotherHistoryOfTheSameSegmentIsNotTakenForANext) {
+  // A copy of the disk lives on apart: same volume, segment, incarnation and numbers, other records.
+  auto disk = DiskWith({"a", "b"});
+  auto other = disk->Copy();
+  AppendTexts(OpenLog(disk.get()).log.get(), {"c"});
+  std::vector<RecordRef> refs = AppendTexts(OpenLog(other.get()).log.get(), {"C", "D"});
+  std::vector<uint8_t> contents = other->Contents(SegmentFile(1));
+  disk->Damage(SegmentFile(1), refs[1].position.offset,
+               Bytes(contents).subspan(refs[1].position.offset, kBlock));
+  OpenedLog opened = OpenLog(disk.get());
+  EXPECT_EQ(opened.replayed, (Texts{"a", "b", "c"}));
+  EXPECT_TRUE(opened.report.tail_cut);
+}
+
 TEST(LogRecovery, ASegmentOfAnotherVolumeIsDamage) {
   auto disk = DiskWith({"a"});
   LogOptions options = SmallOptions();

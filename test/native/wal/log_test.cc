@@ -2,7 +2,9 @@
 #include "wal/log.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include <filesystem>
 #include <numeric>
 
 #include "wal/log_support.h"
@@ -261,6 +263,44 @@ TEST(Log, ZeroesSegmentsInTheBackground) {
   }
   EXPECT_EQ(OpenLog(&disk, options).replayed, Short(texts));
 }
+
+// The same on a real file system, in a directory of its own, through each of its backends.
+class LogOnDisk : public testing::TestWithParam<const char*> {};
+
+TEST_P(LogOnDisk, AppendsRotatesCollectsAndRecovers) {
+  auto file_system = NewPosixFileSystem();
+  if (std::string(GetParam()) == "io_uring") {
+    auto uring = NewUringFileSystem();
+    if (!uring.ok()) GTEST_SKIP() << "io_uring is denied here: " << uring.status().message();
+    file_system = std::move(uring).value();
+  }
+  char name[] = "/tmp/cfs-repl-log-XXXXXX";
+  ASSERT_NE(mkdtemp(name), nullptr);
+  LogOptions options = SmallOptions();
+  options.directory = std::string(name) + "/log";
+  options.segment_bytes = limits::kSegmentBytesMin;
+  options.prepare_inline = false;
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < 60; i++) texts.push_back(Text(i, i % 7 * 20000));
+  {
+    OpenedLog opened = OpenLog(file_system.get(), options);
+    ASSERT_TRUE(opened.status.ok()) << opened.status.message();
+    AppendTexts(opened.log.get(), texts);
+  }
+  {
+    OpenedLog opened = OpenLog(file_system.get(), options);
+    EXPECT_EQ(opened.replayed, Short(texts));
+    EXPECT_FALSE(opened.report.tail_cut);
+    ASSERT_TRUE(opened.log->Collect(opened.log->end(), CollectMode::kDelete).ok());
+    EXPECT_EQ(opened.log->oldest().segment, opened.log->end().segment);
+    EXPECT_EQ(AppendText(opened.log.get(), "last")->seq, 61u);
+  }
+  EXPECT_EQ(OpenLog(file_system.get(), options).replayed.back(), "last");
+  std::filesystem::remove_all(name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, LogOnDisk, testing::Values("posix", "io_uring"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace cfsrepl::test
