@@ -40,10 +40,13 @@ function queryText(query: Query): string {
 }
 
 function unreachable(socketPath: string, error: NodeJS.ErrnoException): CliError {
+  const closed = 'it closed the connection without an answer; is that the socket of an agent?';
   const reasons: Record<string, string> = {
     ENOENT: 'there is no such socket; is cfs-repl running with this configuration?',
     ECONNREFUSED: 'nobody answers on the socket; start cfs-repl',
     EACCES: 'this user may not open the socket; run as the user of cfs-repl',
+    ECONNRESET: closed,
+    EPIPE: closed,
     ENOTSOCK: 'that is not a socket; expected the admin.socket of an agent',
   };
   const reason = reasons[error.code ?? ''] ?? error.message;
