@@ -29,8 +29,9 @@ Result<std::vector<uint64_t>> ListCheckpoints(FileSystem* file_system,
   std::vector<uint64_t> numbers;
   for (const std::string& name : names.value()) {
     if (name.size() != 16 + sizeof(kSuffix) - 1 || name.substr(16) != kSuffix) continue;
+    const std::string digits = name.substr(0, 16);
     char* end = nullptr;
-    const uint64_t number = std::strtoull(name.substr(0, 16).c_str(), &end, 16);
+    const uint64_t number = std::strtoull(digits.c_str(), &end, 16);
     if (*end == '\0') numbers.push_back(number);
   }
   return numbers;  // names are sorted and of one width
