@@ -19,6 +19,8 @@ const KINDS: Readonly<Record<number, Kind>> = {
 
 /** Every row of a page; bytes of paths, targets, keys and values are views of the page. */
 export function readRows(page: Uint8Array): NamedInode[] {
+  // An empty page of native memory counts as detached: there is nothing to view.
+  if (page.byteLength === 0) return [];
   const reader = new RowReader(page);
   const rows: NamedInode[] = [];
   while (!reader.atEnd) rows.push(reader.readRow());
