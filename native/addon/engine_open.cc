@@ -54,6 +54,7 @@ Napi::Value EngineOpen(const Napi::CallbackInfo& info) {
   auto deliver = [handle](Napi::Env env, Done) { return handle->ToExternal(env); };
   auto always = [handle](Napi::Env env) {
     if (CanRunJavaScript(env)) handle->queue.Drain(env);  // the last progress comes before the end
+    handle->progress.Drop();
     if (handle->engine() == nullptr) handle->Finish(env);
   };
   return Work<Done>::StartAlways(env, run, deliver, always);
