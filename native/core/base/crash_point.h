@@ -14,27 +14,27 @@ namespace cfsrepl {
 
 // All of them, in the order of a record's life. A new point goes here first.
 inline constexpr std::string_view kCrashPoints[] = {
-    "log.segment.created",         // a segment's file exists under its preparing name
-    "log.segment.zeroed",          // its zeroes are durable
-    "log.segment.renamed",         // it has its final name, not yet durable
-    "log.segment.ready",           // the name is durable
-    "log.append.before_write",     // a record is assembled
-    "log.append.before_sync",      // written, not durable
-    "log.append.after_sync",       // durable, not acknowledged
-    "log.rotate.before_write",     // as above, for a record that opens a segment
-    "log.rotate.before_sync",
-    "log.rotate.after_sync",
-    "log.cut.before_write",        // recovery is about to erase a torn tail
-    "log.cut.before_sync",
-    "log.cut.after_sync",
-    "log.collect.before_remove",
-    "log.collect.after_remove",    // removed, the removal not yet durable
-    "log.collect.after_sync",
-    "log.reserve.released",
-    "checkpoint.created",          // the new checkpoint's file exists under a temporary name
-    "checkpoint.written",          // its contents are durable
-    "checkpoint.renamed",          // it has its final name, not yet durable
-    "checkpoint.published",        // the name is durable
+    "log.segment.created",        // a segment's file exists under its preparing name
+    "log.segment.zeroed",         // its zeroes are durable
+    "log.segment.renamed",        // it has its final name, not yet durable
+    "log.segment.ready",          // the name is durable
+    "log.append.before_write",    // a record is assembled
+    "log.append.before_sync",     // written, not durable
+    "log.append.after_sync",      // durable, not acknowledged
+    "log.rotate.before_write",    // the same three for a record that opens a segment
+    "log.rotate.before_sync",     // written with the segment's header, not durable
+    "log.rotate.after_sync",      // durable, not acknowledged
+    "log.cut.before_write",       // recovery is about to erase a torn tail
+    "log.cut.before_sync",        // zeroes written, not durable
+    "log.cut.after_sync",         // the tail is gone for good
+    "log.collect.before_remove",  // a segment is about to be removed
+    "log.collect.after_remove",   // removed, the removal not yet durable
+    "log.collect.after_sync",     // the removal is durable
+    "log.reserve.released",       // the reserve file is removed, to make room for a checkpoint
+    "checkpoint.created",         // the new checkpoint's file exists under a temporary name
+    "checkpoint.written",         // its contents are durable
+    "checkpoint.renamed",         // it has its final name, not yet durable
+    "checkpoint.published",       // the name is durable
 };
 
 consteval size_t CrashPointIndex(std::string_view name) {

@@ -18,11 +18,11 @@ size_t SizeClass(size_t bytes) {
 
 AlignedBuffer::AlignedBuffer(size_t bytes)
     : size_(std::max<size_t>(RoundUpToBlock(bytes), limits::kBlockBytes)) {
-  data_ = static_cast<uint8_t*>(::operator new(size_, std::align_val_t{limits::kBlockBytes}));
+  data_ = static_cast<uint8_t*>(::operator new (size_, std::align_val_t{limits::kBlockBytes}));
 }
 
 AlignedBuffer::~AlignedBuffer() {
-  ::operator delete(data_, std::align_val_t{limits::kBlockBytes});
+  ::operator delete (data_, std::align_val_t{limits::kBlockBytes});
 }
 
 std::shared_ptr<BufferPool> BufferPool::Create(size_t idle_bytes_max) {

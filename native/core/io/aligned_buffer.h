@@ -37,7 +37,8 @@ class AlignedBuffer {
 // writes from is warm. Any thread.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
-  // Keeps at most `idle_bytes_max` of returned buffers; what is handed out is the caller's to bound.
+  // Keeps at most `idle_bytes_max` of returned buffers; what is handed out is the caller's to
+  // bound.
   static std::shared_ptr<BufferPool> Create(size_t idle_bytes_max);
 
   // At least `bytes` long, contents not set. May outlive every other reference to the pool.

@@ -21,15 +21,15 @@
 
 namespace cfsrepl {
 
-// Direct modes go around the page cache where the file system allows it (tmpfs does not, and is then
-// served buffered). In direct modes memory, offset and length must be multiples of
+// Direct modes go around the page cache where the file system allows it (tmpfs does not, and is
+// then served buffered). In direct modes memory, offset and length must be multiples of
 // limits::kBlockBytes on every backend, so that what works in a test works on a disk.
 enum class OpenMode {
   kRead,          // existing file, buffered, read only
   kReadDirect,    // existing file, direct, read only
   kCreate,        // created, or emptied if present; buffered, read and write
   kCreateDirect,  // created, or emptied if present; direct, read and write
-  kCommit,        // existing file, direct, read and write: the log's commits (io_uring serves these)
+  kCommit,  // existing file, direct, read and write: the log's commits (io_uring serves these)
 };
 
 // An open file; destroying it closes it without syncing.
@@ -37,7 +37,8 @@ class File {
  public:
   virtual ~File() = default;
 
-  // Writes all of `data` at `offset` or fails. After a failure any part of it may have been written.
+  // Writes all of `data` at `offset` or fails. After a failure any part of it may have been
+  // written.
   virtual Status WriteAt(uint64_t offset, Bytes data) = 0;
 
   // Makes data written so far, and the size needed to read it, durable. A failure is final: the
@@ -74,8 +75,8 @@ class FileSystem {
   // Names, without "." and "..", sorted bytewise.
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;
 
-  // Takes an exclusive lock on `path`, made if absent, and writes this process's id into it. kLocked,
-  // naming the holder's process id, if any other opener holds it, this process included.
+  // Takes an exclusive lock on `path`, made if absent, and writes this process's id into it.
+  // kLocked, naming the holder's process id, if any other opener holds it, this process included.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 
   // Bytes an unprivileged writer may still allocate in `directory`.

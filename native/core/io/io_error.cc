@@ -10,10 +10,13 @@ namespace {
 
 Code CodeOfErrno(int error_number) {
   switch (error_number) {
-    case ENOENT: return Code::kNotFound;
+    case ENOENT:
+      return Code::kNotFound;
     case ENOSPC:
-    case EDQUOT: return Code::kDiskFull;
-    default: return Code::kIo;
+    case EDQUOT:
+      return Code::kDiskFull;
+    default:
+      return Code::kIo;
   }
 }
 

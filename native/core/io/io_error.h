@@ -10,7 +10,8 @@
 
 namespace cfsrepl {
 
-// "pwrite of 4096 bytes at 8192 in /x/y: No space left on device", with the code that errno stands for.
+// "pwrite of 4096 bytes at 8192 in /x/y: No space left on device", with the code that errno stands
+// for.
 Status IoError(std::string_view call, const std::string& path, int error_number);
 Status IoErrorAt(std::string_view call, const std::string& path, uint64_t offset, size_t bytes,
                  int error_number);

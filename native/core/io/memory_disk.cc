@@ -69,8 +69,8 @@ struct MemoryDisk::Image {
 // Something a crash may keep or lose.
 struct MemoryDisk::Unsynced {
   enum class Kind { kSector, kSize, kName } kind;
-  uint64_t inode = 0;    // kSector, kSize; kName: what `set_name` leads to
-  uint64_t number = 0;   // the sector's, or the size
+  uint64_t inode = 0;           // kSector, kSize; kName: what `set_name` leads to
+  uint64_t number = 0;          // the sector's, or the size
   SectorPointer bytes = {};     // kSector
   std::string directory = {};   // kName: whose sync settles it
   std::string erase_name = {};  // kName: empty for none
@@ -78,7 +78,9 @@ struct MemoryDisk::Unsynced {
 
   void ApplyTo(Image* image) const {
     switch (kind) {
-      case Kind::kSector: image->files[inode].Set(number, bytes); break;
+      case Kind::kSector:
+        image->files[inode].Set(number, bytes);
+        break;
       case Kind::kSize: {
         Image::FileData& file = image->files[inode];
         file.size = number;
@@ -371,7 +373,8 @@ Status MemoryDisk::Sync(uint64_t inode, const std::string& path) {
   bool fails = ++syncs_ == faults_.fail_sync;
   std::erase_if(unsynced_, [&](const Unsynced& change) {
     bool settled = change.kind != Unsynced::Kind::kName && change.inode == inode;
-    // A failed sync writes some and drops the rest as if it were clean: no later sync will write it.
+    // A failed sync writes some and drops the rest as if it were clean: no later sync will write
+    // it.
     if (settled && (!fails || NextRandom() % 2 == 0)) change.ApplyTo(durable_.get());
     return settled;
   });

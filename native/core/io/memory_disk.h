@@ -1,5 +1,5 @@
-// A disk in memory that behaves as badly as a disk may: it forgets what was not synced, tears writes
-// between sectors, reorders them, fails, fills up. For tests, fuzzing and the simulator.
+// A disk in memory that behaves as badly as a disk may: it forgets what was not synced, tears
+// writes between sectors, reorders them, fails, fills up. For tests, fuzzing and the simulator.
 //
 // What counts as unsynced: each 512-byte sector that a write changed, each change of a file's size,
 // and each change of a directory's entries (creation, rename, removal: one each). A crash keeps any
@@ -26,8 +26,8 @@ namespace cfsrepl {
 struct DiskFaults {
   uint64_t crash_at_operation = 0;  // has its effect as unsynced, then nothing works any more
   uint64_t fail_write = 0;          // this write does a part of its work and gives kIo
-  uint64_t fail_sync = 0;           // this SyncData gives kIo; part of the data is lost, yet still read
-  uint64_t fail_read = 0;           // this read gives kIo
+  uint64_t fail_sync = 0;  // this SyncData gives kIo; part of the data is lost, yet still read
+  uint64_t fail_read = 0;  // this read gives kIo
 };
 
 class MemoryDisk : public FileSystem {
@@ -58,7 +58,8 @@ class MemoryDisk : public FileSystem {
   size_t unsynced_count() const;
   std::unique_ptr<MemoryDisk> AfterCrash(const std::function<bool(size_t)>& survives) const;
 
-  // A crash with everything surviving, as when only the process dies; or a copy of a data directory.
+  // A crash with everything surviving, as when only the process dies; or a copy of a data
+  // directory.
   std::unique_ptr<MemoryDisk> Copy() const;
 
   // The bytes of a file as a reader sees them; empty if there is none.

@@ -31,11 +31,16 @@ auto RetryInterrupted(Call call) {
 
 int FlagsOf(OpenMode mode) {
   switch (mode) {
-    case OpenMode::kRead: return O_RDONLY;
-    case OpenMode::kReadDirect: return O_RDONLY | O_DIRECT;
-    case OpenMode::kCreate: return O_RDWR | O_CREAT | O_TRUNC;
-    case OpenMode::kCreateDirect: return O_RDWR | O_CREAT | O_TRUNC | O_DIRECT;
-    case OpenMode::kCommit: return O_RDWR | O_DIRECT;
+    case OpenMode::kRead:
+      return O_RDONLY;
+    case OpenMode::kReadDirect:
+      return O_RDONLY | O_DIRECT;
+    case OpenMode::kCreate:
+      return O_RDWR | O_CREAT | O_TRUNC;
+    case OpenMode::kCreateDirect:
+      return O_RDWR | O_CREAT | O_TRUNC | O_DIRECT;
+    case OpenMode::kCommit:
+      return O_RDWR | O_DIRECT;
   }
   return O_RDONLY;
 }
@@ -54,8 +59,9 @@ std::string HolderOf(int fd) {
   char text[32];
   ssize_t length = pread(fd, text, sizeof(text), 0);
   std::string holder(text, static_cast<size_t>(std::max<ssize_t>(length, 0)));
-  holder.erase(std::find_if(holder.begin(), holder.end(), [](char c) { return c < '0' || c > '9'; }),
-               holder.end());
+  holder.erase(
+      std::find_if(holder.begin(), holder.end(), [](char c) { return c < '0' || c > '9'; }),
+      holder.end());
   return holder.empty() ? "another process" : "process " + holder;
 }
 
@@ -77,7 +83,8 @@ Status PosixFile::WriteAt(uint64_t offset, Bytes data) {
     ssize_t written = RetryInterrupted([&] {
       return pwrite(fd_, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
     });
-    if (written < 0 && errno == EINVAL && direct_ && LeaveDirect()) continue;  // nothing was written
+    if (written < 0 && errno == EINVAL && direct_ && LeaveDirect())
+      continue;  // nothing was written
     if (written < 0) return IoErrorAt("write", path_, offset, data.size(), errno);
     done += static_cast<size_t>(written);
     // A commit is one write: a device that takes part of one is not to be trusted with the rest.
@@ -88,7 +95,8 @@ Status PosixFile::WriteAt(uint64_t offset, Bytes data) {
 }
 
 Status PosixFile::SyncData() {
-  if (fdatasync(fd_) != 0) return IoError("fdatasync", path_, errno);  // never retried, not for EINTR
+  if (fdatasync(fd_) != 0)
+    return IoError("fdatasync", path_, errno);  // never retried, not for EINTR
   return Status::Ok();
 }
 
@@ -141,8 +149,8 @@ Status PosixFileSystem::Remove(const std::string& path) {
 }
 
 Status PosixFileSystem::SyncDirectory(const std::string& directory) {
-  int fd = RetryInterrupted(
-      [&] { return open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  int fd =
+      RetryInterrupted([&] { return open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (fd < 0) return IoError("open", directory, errno);
   int error_number = fsync(fd) == 0 ? 0 : errno;
   close(fd);
@@ -176,8 +184,8 @@ Result<std::vector<std::string>> PosixFileSystem::List(const std::string& direct
 }
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::string& path) {
-  int fd = RetryInterrupted(
-      [&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode); });
+  int fd =
+      RetryInterrupted([&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode); });
   if (fd < 0) return IoError("open", path, errno);
   auto lock = std::make_unique<PosixFileLock>(fd);
   if (RetryInterrupted([&] { return flock(fd, LOCK_EX | LOCK_NB); }) != 0) {
@@ -186,8 +194,8 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::string& path)
                                      "; one process at a time may use a data directory");
   }
   std::string holder = std::to_string(getpid()) + "\n";
-  bool is_written = ftruncate(fd, 0) == 0 &&
-                    pwrite(fd, holder.data(), holder.size(), 0) == static_cast<ssize_t>(holder.size());
+  bool is_written = ftruncate(fd, 0) == 0 && pwrite(fd, holder.data(), holder.size(), 0) ==
+                                                 static_cast<ssize_t>(holder.size());
   // The lock holds without its text; on a full disk the node must still start.
   if (!is_written && errno != ENOSPC && errno != EDQUOT) return IoError("write", path, errno);
   return std::unique_ptr<FileLock>(std::move(lock));

@@ -1,9 +1,9 @@
 // The io_uring backend: posix, but for the writes of kCommit files.
 //
-// Write and sync are two steps on purpose: the sync is not issued before the write has completed with
-// its full length (a linked chain would sync, and report success, after a short write). The sync is
-// the fdatasync system call: in a ring it would be handed to a kernel worker thread, and the two
-// context switches made a 4 KiB commit 167 us instead of 98 us where this was measured.
+// Write and sync are two steps on purpose: the sync is not issued before the write has completed
+// with its full length (a linked chain would sync, and report success, after a short write). The
+// sync is the fdatasync system call: in a ring it would be handed to a kernel worker thread, and
+// the two context switches made a 4 KiB commit 167 us instead of 98 us where this was measured.
 #include <liburing.h>
 
 #include <cerrno>

@@ -122,7 +122,8 @@ Result<bool> LogImpl::MakeRoom(uint64_t record_bytes, Reserve reserve) {
   const uint64_t room = current_ == nullptr ? 0 : current_header_.segment_bytes - offset_;
   const uint64_t kept = reserve == Reserve::kKeep ? reserve_bytes_ : 0;
   bool opens_segment = room < record_bytes;
-  uint64_t left = (opens_segment ? options_.segment_bytes - kFirstRecordOffset : room) - record_bytes;
+  uint64_t left =
+      (opens_segment ? options_.segment_bytes - kFirstRecordOffset : room) - record_bytes;
   // Only the last segment there is keeps a reserve; with another behind it, this one may be filled.
   size_t needed = (opens_segment ? 1 : 0) + (left < kept ? 1 : 0);
   if (needed == 0) return opens_segment;

@@ -131,7 +131,8 @@ Result<RecordHeader> DecodeRecordHeader(const Uuid& volume, const SegmentHeader&
     return Status(Code::kChecksum, "the record header's crc does not match");
   }
   if (header.segment != segment.segment) {
-    return Status(Code::kMalformed, Mismatch("the record's segment", header.segment, segment.segment));
+    return Status(Code::kMalformed,
+                  Mismatch("the record's segment", header.segment, segment.segment));
   }
   if (header.block != offset / limits::kBlockBytes) {
     return Status(Code::kMalformed,
@@ -142,7 +143,8 @@ Result<RecordHeader> DecodeRecordHeader(const Uuid& volume, const SegmentHeader&
                  header.body_bytes % 8 == 0 &&
                  RecordBytes(header.body_bytes) <= limits::kRecordBytesMax &&
                  offset + RecordBytes(header.body_bytes) <= segment.segment_bytes;
-  if (!is_sane) return Status(Code::kMalformed, "the record header has impossible sizes or numbers");
+  if (!is_sane)
+    return Status(Code::kMalformed, "the record header has impossible sizes or numbers");
   return header;
 }
 

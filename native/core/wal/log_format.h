@@ -82,8 +82,9 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<uint8_t> block);
 // build. Does not know which segment or volume was expected.
 Result<SegmentHeader> DecodeSegmentHeader(Bytes block);
 
-// Writes header, items and padding to `out`, which is RecordBytes(body) long. The caller has checked
-// the limits. Sets the magic, sizes, counts and CRCs of *header; the other fields are the caller's.
+// Writes header, items and padding to `out`, which is RecordBytes(body) long. The caller has
+// checked the limits. Sets the magic, sizes, counts and CRCs of *header; the other fields are the
+// caller's.
 void EncodeRecord(const Uuid& volume, std::span<const Item> items, RecordHeader* header,
                   std::span<uint8_t> out);
 
@@ -91,8 +92,8 @@ void EncodeRecord(const Uuid& volume, std::span<const Item> items, RecordHeader*
 // record's position in the chain and whatever its body.
 bool IsRecordHeader(const Uuid& volume, uint64_t segment, uint64_t offset, Bytes bytes);
 
-// Checks everything about a header but the chain. `bytes` holds at least the header. The message says
-// what is wrong, and not where: the caller knows.
+// Checks everything about a header but the chain. `bytes` holds at least the header. The message
+// says what is wrong, and not where: the caller knows.
 Result<RecordHeader> DecodeRecordHeader(const Uuid& volume, const SegmentHeader& segment,
                                         uint64_t offset, Bytes bytes);
 

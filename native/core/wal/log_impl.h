@@ -76,7 +76,7 @@ class LogImpl : public Log {
   ChainLink chain_;
   uint64_t random_state_;
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;                   // guards what follows
   std::map<uint64_t, SegmentState> segments_;  // with a header; the last is written to
   uint64_t durable_seq_ = 0;
   Status stopped_;

@@ -15,7 +15,8 @@ struct Window {
   std::shared_ptr<const AlignedBuffer> buffer;
 
   bool Has(Position position, uint64_t bytes) const {
-    return segment == position.segment && begin <= position.offset && position.offset + bytes <= end;
+    return segment == position.segment && begin <= position.offset &&
+           position.offset + bytes <= end;
   }
   Bytes From(uint64_t offset) const {
     return Bytes(buffer->data() + (offset - begin), end - offset);
@@ -31,7 +32,8 @@ class DiskReader : public LogReader {
  private:
   using RecordPointer = std::shared_ptr<const Record>;
 
-  Result<RecordPointer> ReadFromDisk(const LogImpl::Extent& extent, Position position, bool* at_end);
+  Result<RecordPointer> ReadFromDisk(const LogImpl::Extent& extent, Position position,
+                                     bool* at_end);
   Status Fill(const LogImpl::Extent& extent, Position position, uint64_t bytes);
   Status CheckSegmentOpened(const LogImpl::Extent& next, Position at) const;
   Status Damaged(Position position, const Status& why) const;
@@ -40,7 +42,7 @@ class DiskReader : public LogReader {
   std::unique_ptr<File> file_;  // of segment file_segment_
   uint64_t file_segment_ = 0;
   Window window_;
-  Position last_next_;      // where the record read last from the log ends
+  Position last_next_;  // where the record read last from the log ends
   uint64_t last_seq_ = 0;
 };
 
@@ -75,11 +77,10 @@ Result<std::shared_ptr<const Record>> DiskReader::ReadAt(Position position) {
 // Records must follow each other across the border of two segments.
 Status DiskReader::CheckSegmentOpened(const LogImpl::Extent& next, Position at) const {
   if (at != last_next_ || next.header.first_seq == last_seq_ + 1) return Status::Ok();
-  return Damaged(at, Status(Code::kCorrupt, "the records end at seq " + std::to_string(last_seq_) +
-                                                ", but segment " +
-                                                std::to_string(next.header.segment) +
-                                                " begins with seq " +
-                                                std::to_string(next.header.first_seq)));
+  return Damaged(
+      at, Status(Code::kCorrupt, "the records end at seq " + std::to_string(last_seq_) +
+                                     ", but segment " + std::to_string(next.header.segment) +
+                                     " begins with seq " + std::to_string(next.header.first_seq)));
 }
 
 Status DiskReader::Damaged(Position position, const Status& why) const {
@@ -110,7 +111,8 @@ Result<std::shared_ptr<const Record>> DiskReader::ReadFromDisk(const LogImpl::Ex
   return RecordPointer(std::make_shared<const Record>(ref, window_.buffer, std::move(items)));
 }
 
-// Makes the window hold `bytes` from `position`, with what follows up to kWindowBytes if it must read.
+// Makes the window hold `bytes` from `position`, with what follows up to kWindowBytes if it must
+// read.
 Status DiskReader::Fill(const LogImpl::Extent& extent, Position position, uint64_t bytes) {
   if (window_.Has(position, bytes)) return Status::Ok();
   const uint64_t limit = extent.records_end != 0 ? extent.records_end : extent.header.segment_bytes;

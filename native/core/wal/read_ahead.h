@@ -1,4 +1,5 @@
-// Reads a file from front to back in large steps, the next step on its way while the last is looked at.
+// Reads a file from front to back in large steps, the next step on its way while the last is looked
+// at.
 #ifndef CFS_REPL_WAL_READ_AHEAD_H_
 #define CFS_REPL_WAL_READ_AHEAD_H_
 
@@ -35,9 +36,9 @@ class ReadAhead {
   ReadAhead(File* file, ReadAheadBuffers* buffers, uint64_t begin, uint64_t end);
   ~ReadAhead();
 
-  // The bytes from `offset`, at least `bytes` (at most room_bytes) of them unless `end` is nearer, and
-  // as many more as are at hand. Valid until the next call. Offsets, multiples of a block, may not
-  // decrease. A file that is shorter than `end` reads as kIo.
+  // The bytes from `offset`, at least `bytes` (at most room_bytes) of them unless `end` is nearer,
+  // and as many more as are at hand. Valid until the next call. Offsets, multiples of a block, may
+  // not decrease. A file that is shorter than `end` reads as kIo.
   Result<Bytes> View(uint64_t offset, size_t bytes);
 
  private:

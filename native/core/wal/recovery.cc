@@ -15,14 +15,17 @@ std::string ParentOf(const std::string& directory) {
   return slash == directory.npos ? "" : directory.substr(0, slash);
 }
 
-uint64_t RoundDownToBlock(uint64_t bytes) { return bytes / limits::kBlockBytes * limits::kBlockBytes; }
+uint64_t RoundDownToBlock(uint64_t bytes) {
+  return bytes / limits::kBlockBytes * limits::kBlockBytes;
+}
 
 // Why an intact header cannot belong to this file of this log.
 Status CheckForeign(const SegmentHeader& header, const Uuid& volume, uint64_t number,
                     uint64_t file_bytes) {
   if (header.volume != volume) return Status(Code::kCorrupt, "it belongs to another volume");
   if (header.segment != number) {
-    return Status(Code::kCorrupt, "its header is that of segment " + std::to_string(header.segment));
+    return Status(Code::kCorrupt,
+                  "its header is that of segment " + std::to_string(header.segment));
   }
   if (header.segment_bytes != file_bytes) {
     return Status(Code::kCorrupt, "its size is " + std::to_string(file_bytes) + ", expected " +
@@ -54,15 +57,16 @@ Status Recovery::Damage(Position position, const std::string& what) {
   report_->damage = position;
   report_->damage_seq = chain_.next_seq;
   return Status(Code::kCorrupt, "log " + options_.directory + " is damaged at " + Place(position) +
-                                    ", record seq " + std::to_string(chain_.next_seq) + ": " + what);
+                                    ", record seq " + std::to_string(chain_.next_seq) + ": " +
+                                    what);
 }
 
 Result<std::unique_ptr<File>> Recovery::OpenFile(uint64_t number, OpenMode mode) {
   return file_system_->Open(SegmentPath(options_.directory, number), mode);
 }
 
-// Syncs everything before anything is believed: what a crashed process wrote may be seen by reads and
-// still be lost.
+// Syncs everything before anything is believed: what a crashed process wrote may be seen by reads
+// and still be lost.
 Status Recovery::FindSegments() {
   CFS_RETURN_IF_ERROR(file_system_->MakeDirectory(options_.directory));
   CFS_RETURN_IF_ERROR(file_system_->SyncDirectory(ParentOf(options_.directory)));
@@ -106,11 +110,12 @@ Status Recovery::SyncAndReadHeader(Found* found) {
   return Status::Ok();
 }
 
-// Segments with records come first, then ready ones. Anything else is damage, which is reported when
-// the scan arrives there and knows the sequence number.
+// Segments with records come first, then ready ones. Anything else is damage, which is reported
+// when the scan arrives there and knows the sequence number.
 void Recovery::FindHeaderPrefix() {
-  while (with_header_ < found_.size() && found_[with_header_].header &&
-         (with_header_ == 0 || found_[with_header_].number == found_[with_header_ - 1].number + 1)) {
+  while (
+      with_header_ < found_.size() && found_[with_header_].header &&
+      (with_header_ == 0 || found_[with_header_].number == found_[with_header_ - 1].number + 1)) {
     with_header_++;
   }
   for (size_t i = with_header_; i < found_.size() && beyond_.empty(); i++) {
@@ -121,8 +126,8 @@ void Recovery::FindHeaderPrefix() {
     } else if (i == 0 && found.number != 1) {
       beyond_ = "the header of " + name + ", the oldest, is damaged";
     } else if (i > 0 && found.number != found_[i - 1].number + 1) {
-      beyond_ = "segment " + std::to_string(found_[i - 1].number + 1) + " is missing, though " + name +
-                " is there";
+      beyond_ = "segment " + std::to_string(found_[i - 1].number + 1) + " is missing, though " +
+                name + " is there";
     } else if (found.header) {
       beyond_ = "a header is damaged, though " + name + ", behind it, has records";
     }
@@ -138,8 +143,9 @@ Status Recovery::CheckStart() {
   if (start_.replay_from == Position{} || start_.replay_from.segment >= found_[0].number) {
     return Status::Ok();
   }
-  return Damage(start_.replay_from, "the checkpoint goes on from here, but the oldest segment held is " +
-                                        std::to_string(found_[0].number));
+  return Damage(start_.replay_from,
+                "the checkpoint goes on from here, but the oldest segment held is " +
+                    std::to_string(found_[0].number));
 }
 
 Status Recovery::Scan() {
@@ -151,10 +157,12 @@ Status Recovery::Scan() {
   for (size_t i = first; i < with_header_; i++) {
     const SegmentHeader& header = *found_[i].header;
     if (i == first) chain_ = {header.first_seq, header.previous_crc};
-    bool continues = header.first_seq == chain_.next_seq && header.previous_crc == chain_.previous_crc;
+    bool continues =
+        header.first_seq == chain_.next_seq && header.previous_crc == chain_.previous_crc;
     if (!continues) {
-      return Damage(end_, why_ended.message() + ", though segment " + std::to_string(header.segment) +
-                              " begins with seq " + std::to_string(header.first_seq));
+      return Damage(end_, why_ended.message() + ", though segment " +
+                              std::to_string(header.segment) + " begins with seq " +
+                              std::to_string(header.first_seq));
     }
     CFS_RETURN_IF_ERROR(ScanSegment(found_[i], &why_ended));
   }
@@ -181,8 +189,8 @@ Status Recovery::ScanSegment(const Found& found, Status* why_ended) {
     const uint64_t record_bytes = RecordBytes(header->body_bytes);
     Result<Bytes> record = ahead.View(end_.offset, record_bytes);
     if (!record.ok()) return record.status();
-    *why_ended = DecodeItems(options_.volume, header.value(), record.value().first(record_bytes),
-                             &items_);
+    *why_ended =
+        DecodeItems(options_.volume, header.value(), record.value().first(record_bytes), &items_);
     if (!why_ended->ok()) break;
 
     CFS_RETURN_IF_ERROR(ReplayRecord(header.value(), end_));
@@ -288,8 +296,8 @@ Status Recovery::EraseDirty(const Found& found) {
   return Status::Ok();
 }
 
-// Ready segments are used again if they have the size that is now configured. Those that do not, and
-// all behind them, go, from the last, so that the numbers never have a gap.
+// Ready segments are used again if they have the size that is now configured. Those that do not,
+// and all behind them, go, from the last, so that the numbers never have a gap.
 Status Recovery::KeepReady() {
   size_t keep = with_header_;
   while (keep < found_.size() && found_[keep].bytes == options_.segment_bytes) {

@@ -1,5 +1,5 @@
-// What a start does with the segments it finds: sync, verify, replay, cut. FORMAT.md, "Reading a log
-// at start", is the rule it follows.
+// What a start does with the segments it finds: sync, verify, replay, cut. FORMAT.md, "Reading a
+// log at start", is the rule it follows.
 #ifndef CFS_REPL_WAL_RECOVERY_H_
 #define CFS_REPL_WAL_RECOVERY_H_
 

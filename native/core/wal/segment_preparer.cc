@@ -99,8 +99,8 @@ void SegmentPreparer::Step(std::unique_lock<std::mutex>* lock) {
   progress_.notify_all();
 }
 
-// A new file must leave room for the reserve and for a segment, else the reserve, once released for a
-// checkpoint, would be made again from the very space it gave.
+// A new file must leave room for the reserve and for a segment, else the reserve, once released for
+// a checkpoint, would be made again from the very space it gave.
 Status SegmentPreparer::CheckRoom(bool has_reserve) const {
   Result<uint64_t> free_bytes = file_system_->FreeBytes(options_.directory);
   if (!free_bytes.ok()) return free_bytes.status();

@@ -1,9 +1,10 @@
 // Recovery over arbitrary segment files: it must not crash, must not loop, must not accept what it
 // cannot continue from, and must come to the same end when it runs again.
 //
-// Input: a mode byte, then the contents of segment 1, spread over as many 32 KiB segments as it takes.
-// Mode bit 0: headers and records found where they belong get right CRCs and a right chain first, so
-// that the fuzzer gets past the checksums. Bits 1 to 3: evidence, the seq known to have been durable.
+// Input: a mode byte, then the contents of segment 1, spread over as many 32 KiB segments as it
+// takes. Mode bit 0: headers and records found where they belong get right CRCs and a right chain
+// first, so that the fuzzer gets past the checksums. Bits 1 to 3: evidence, the seq known to have
+// been durable.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -46,7 +47,8 @@ size_t SealRecord(std::span<uint8_t> segment, size_t offset, const SegmentHeader
   header.previous_crc = chain->previous_crc;
   header.block = static_cast<uint32_t>(offset / limits::kBlockBytes);
   uint32_t seed = Seed(owner.incarnation);
-  header.body_crc = Crc32cExtend(seed, segment.subspan(offset + sizeof(header), bytes - sizeof(header)));
+  header.body_crc =
+      Crc32cExtend(seed, segment.subspan(offset + sizeof(header), bytes - sizeof(header)));
   auto* raw = reinterpret_cast<const uint8_t*>(&header);
   header.header_crc = Crc32cExtend(seed, Bytes(raw, offsetof(RecordHeader, header_crc)));
   memcpy(segment.data() + offset, &header, sizeof(header));
@@ -118,7 +120,8 @@ Outcome Recover(MemoryDisk* disk, uint64_t min_durable_seq) {
     return Status::Ok();  // every byte that is shown was touched
   };
   Outcome outcome;
-  auto log = Log::Open(options, disk, {.min_durable_seq = min_durable_seq}, replay, &outcome.report);
+  auto log =
+      Log::Open(options, disk, {.min_durable_seq = min_durable_seq}, replay, &outcome.report);
   outcome.status = log.status();
   if (log.ok()) outcome.log = std::move(log).value();
   return outcome;

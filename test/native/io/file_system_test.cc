@@ -77,7 +77,8 @@ class FileSystemTest : public testing::TestWithParam<const char*> {
 };
 
 void Fill(AlignedBuffer* buffer, uint8_t first) {
-  for (size_t i = 0; i < buffer->size(); i++) buffer->data()[i] = static_cast<uint8_t>(first + i * 7);
+  for (size_t i = 0; i < buffer->size(); i++)
+    buffer->data()[i] = static_cast<uint8_t>(first + i * 7);
 }
 
 TEST_P(FileSystemTest, NamesItsBackend) { EXPECT_EQ(file_system_->backend_name(), GetParam()); }
@@ -207,9 +208,12 @@ TEST_P(FileSystemTest, ASecondLockIsRefusedAndNamesTheHolder) {
   EXPECT_TRUE(file_system_->Lock(Path("lock")).ok());
 }
 
-TEST_P(FileSystemTest, KnowsItsFreeBytes) { EXPECT_GT(file_system_->FreeBytes(directory_).value(), 0u); }
+TEST_P(FileSystemTest, KnowsItsFreeBytes) {
+  EXPECT_GT(file_system_->FreeBytes(directory_).value(), 0u);
+}
 
-INSTANTIATE_TEST_SUITE_P(AllBackends, FileSystemTest, testing::Values("posix", "io_uring", "memory"),
+INSTANTIATE_TEST_SUITE_P(AllBackends, FileSystemTest,
+                         testing::Values("posix", "io_uring", "memory"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(FileSystemChoice, TheBestBackendSaysWhyItIsNotUring) {

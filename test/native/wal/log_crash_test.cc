@@ -2,7 +2,6 @@
 // disk may have: each subset of the unsynced sectors, sizes and names if there are at most six of
 // them, else none, all, and seeded random subsets.
 #include <gtest/gtest.h>
-
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -22,15 +21,16 @@ constexpr size_t kRandomSubsets = 40;
 constexpr size_t kLives = 5;
 constexpr size_t kAppendsPerLife = 8;
 
-// What the script has been promised: texts in order of append, of which the first `acked` are durable.
+// What the script has been promised: texts in order of append, of which the first `acked` are
+// durable.
 struct Ledger {
   std::vector<std::string> appended;
   size_t acked = 0;
   uint64_t collected_below = 0;  // segments below may be gone
 };
 
-// Forty records of one to nine blocks over several segments, with collections and restarts. Stops at
-// the first error, which after a crash is every call's.
+// Forty records of one to nine blocks over several segments, with collections and restarts. Stops
+// at the first error, which after a crash is every call's.
 void RunScript(MemoryDisk* disk, Ledger* ledger) {
   const size_t sizes[] = {10, 300, 3000, 2400, 20000, 100, 30000, 1, 25000, 700, 1900, 33000, 40};
   size_t next = 0;
@@ -203,12 +203,14 @@ TEST(LogCrash, ANamedPointKillsTheProcessAtItsNthPassage) {
   ASSERT_GT(length, 0);
   path[length] = '\0';
   auto run = [&](const std::string& point) {
-    std::string command = "env -u GTEST_TOTAL_SHARDS -u GTEST_SHARD_INDEX CFS_REPL_CRASH_AT=" + point + " '" + path +
-                          "' --gtest_filter=LogCrash.ANamedPointKills* >/dev/null 2>&1";
+    std::string command =
+        "env -u GTEST_TOTAL_SHARDS -u GTEST_SHARD_INDEX CFS_REPL_CRASH_AT=" + point + " '" + path +
+        "' --gtest_filter=LogCrash.ANamedPointKills* >/dev/null 2>&1";
     return system(command.c_str());
   };
   EXPECT_EQ(WEXITSTATUS(run("log.append.after_sync:2")), 128 + SIGKILL);
-  EXPECT_EQ(WEXITSTATUS(run("log.append.after_sync:3")), 0);  // two appends only: the first opens a segment
+  EXPECT_EQ(WEXITSTATUS(run("log.append.after_sync:3")),
+            0);  // two appends only: the first opens a segment
   EXPECT_EQ(WEXITSTATUS(run("log.no_such_point")), 2);
 }
 

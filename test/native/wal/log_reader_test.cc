@@ -123,8 +123,8 @@ TEST(LogReader, RefusesPositionsThatAreNone) {
   OpenedLog opened = OpenLog(&disk);
   AppendTexts(opened.log.get(), {"a", "b"});
   auto reader = opened.log->NewReader();
-  for (Position position : {Position{1, 0}, Position{1, 4097}, Position{1, 1 << 20}, Position{2, 4096},
-                            Position{UINT64_MAX, UINT64_MAX}}) {
+  for (Position position : {Position{1, 0}, Position{1, 4097}, Position{1, 1 << 20},
+                            Position{2, 4096}, Position{UINT64_MAX, UINT64_MAX}}) {
     EXPECT_EQ(reader->ReadAt(position).status().code(), Code::kInvalidArgument) << Place(position);
   }
   EXPECT_EQ(reader->ReadAt({0, 0}).status().code(), Code::kTruncated);
@@ -165,7 +165,8 @@ TEST(LogReader, RecordsZeroedInASealedSegmentAreDamageNotItsEnd) {
   EXPECT_EQ(reader->ReadAt(refs[5].next).status().code(), Code::kCorrupt);
 }
 
-// Readers at the live end and far behind, on threads of their own, while the log appends and collects.
+// Readers at the live end and far behind, on threads of their own, while the log appends and
+// collects.
 TEST(LogReader, SeveralFollowTheLiveEndWhileTheLogAppends) {
   constexpr size_t kRecords = 400;
   MemoryDisk disk;
@@ -191,7 +192,8 @@ TEST(LogReader, SeveralFollowTheLiveEndWhileTheLogAppends) {
   };
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; i++) threads.emplace_back(follow);
-  for (size_t i = 0; i < kRecords; i++) ASSERT_TRUE(AppendText(opened.log.get(), Text(i, i % 9000)).ok());
+  for (size_t i = 0; i < kRecords; i++)
+    ASSERT_TRUE(AppendText(opened.log.get(), Text(i, i % 9000)).ok());
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(read, 3 * kRecords);
 }

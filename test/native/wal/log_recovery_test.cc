@@ -208,7 +208,8 @@ TEST(LogRecovery, ARecordOfAnotherLifeInATailIsDamageOrCutButNeverReplayed) {
 }
 
 TEST(LogRecovery, ARecordOfAnotherHistoryOfTheSameSegmentIsNotTakenForANext) {
-  // A copy of the disk lives on apart: same volume, segment, incarnation and numbers, other records.
+  // A copy of the disk lives on apart: same volume, segment, incarnation and numbers, other
+  // records.
   auto disk = DiskWith({"a", "b"});
   auto other = disk->Copy();
   AppendTexts(OpenLog(disk.get()).log.get(), {"c"});
@@ -316,7 +317,9 @@ TEST(LogRecovery, ACheckpointBeforeTheOldestSegmentIsDamage) {
 TEST(LogRecovery, AFailureOfTheReplayIsReturned) {
   auto disk = DiskWith({"a", "b"});
   size_t calls = 0;
-  auto replay = [&](const RecordView&) { return Status(Code::kLsnGap, "no " + std::to_string(++calls)); };
+  auto replay = [&](const RecordView&) {
+    return Status(Code::kLsnGap, "no " + std::to_string(++calls));
+  };
   Status status = Log::Open(SmallOptions(), disk.get(), {}, replay, nullptr).status();
   EXPECT_EQ(status.code(), Code::kLsnGap);
   EXPECT_EQ(status.message(), "no 1");

@@ -44,8 +44,8 @@ inline std::vector<std::string> Short(std::vector<std::string> texts) {
   return texts;
 }
 
-// One open log and what its start replayed, as text: a record "abc|de" has the items "abc" and "de".
-// Texts are Short.
+// One open log and what its start replayed, as text: a record "abc|de" has the items "abc" and
+// "de". Texts are Short.
 struct OpenedLog {
   Status status;
   std::unique_ptr<Log> log;

@@ -46,7 +46,8 @@ TEST(Log, ARecordKeepsItsItemsKindsAndOddLengths) {
   std::vector<std::string> texts;
   std::vector<Item> items;
   for (size_t i = 0; i < 40; i++) texts.push_back(std::string(i, static_cast<char>('a' + i % 26)));
-  for (size_t i = 0; i < 40; i++) items.push_back({static_cast<uint16_t>(i * 1000), AsBytes(texts[i])});
+  for (size_t i = 0; i < 40; i++)
+    items.push_back({static_cast<uint16_t>(i * 1000), AsBytes(texts[i])});
   ASSERT_TRUE(OpenLog(&disk).log->Append(items).ok());
   std::vector<std::string> kinds, found;
   auto replay = [&](const RecordView& record) {
