@@ -15,7 +15,10 @@ function cppFiles() {
 export async function formatWithPrettier(check) {
   const prettier = join('node_modules', 'prettier', 'bin', 'prettier.cjs');
   const mode = check ? '--check' : '--write';
-  await run(process.execPath, [prettier, mode, '--log-level', 'warn', '.'], { cwd: root });
+  const cache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'build/prettier'];
+  await run(process.execPath, [prettier, mode, '--log-level', 'warn', ...cache, '.'], {
+    cwd: root,
+  });
   return 'ok';
 }
 
