@@ -33,7 +33,14 @@ export {
 } from './node';
 export type { HealthCheck, NodeHealth } from './node-status';
 export type { HealthState, NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
-export { ConfigError, loadConfig, parseConfig, type Config, type ConfigInput, type ConfigIssue } from './config';
+export {
+  ConfigError,
+  loadConfig,
+  parseConfig,
+  type Config,
+  type ConfigInput,
+  type ConfigIssue,
+} from './config';
 export type { AppendLinesOptions, AppendLinesResult, LineError } from './journal/append-lines';
 export { entryToJson, entryToLine } from './journal/entry-json';
 export type { ImportOptions, ImportResult } from './journal/import';

@@ -110,7 +110,8 @@ interface PeerParts {
  * directory, DataError when it is damaged, and what the system says when the port is taken.
  */
 export function open(config: string | ConfigInput, options: OpenOptions = {}): Promise<Node> {
-  const parse = (): Config => (typeof config === 'string' ? loadConfig(config) : parseConfig(config));
+  const parse = (): Config =>
+    typeof config === 'string' ? loadConfig(config) : parseConfig(config);
   return Promise.resolve()
     .then(parse)
     .then((whole) => openNode(whole, options));
@@ -371,14 +372,23 @@ export class Node extends EventEmitter<NodeEvents> {
       onApplied: (result) => this.#onApplied(result),
       onError: (code, message) => this.#noteError(config.site, code, message),
     });
-    return { config, sync, session: undefined, connectedSinceUnixMs: undefined, lastError: undefined };
+    return {
+      config,
+      sync,
+      session: undefined,
+      connectedSinceUnixMs: undefined,
+      lastError: undefined,
+    };
   }
 
   #peer(site: number): PeerParts {
     const peer = this.#peers.get(site);
     if (peer !== undefined) return peer;
     const known = [...this.#peers.keys()].join(', ') || 'none';
-    throw makeError('CFS_NOT_FOUND', `site ${site} is no peer of this node, expected one of: ${known}`);
+    throw makeError(
+      'CFS_NOT_FOUND',
+      `site ${site} is no peer of this node, expected one of: ${known}`,
+    );
   }
 
   #engineStatus(): EngineStatus {

@@ -6,7 +6,13 @@
  * stops the stream there: every line before it is durable, nothing of it or after it is applied. With
  * `keepGoing` it is counted and skipped.
  */
-import { type AppendOptions, AppendError, type AppendResult, CfsError, OpBatch } from '../../bindings';
+import {
+  type AppendOptions,
+  AppendError,
+  type AppendResult,
+  CfsError,
+  OpBatch,
+} from '../../bindings';
 import { type Line, LINE_BYTES_MAX_DEFAULT, LineReader } from './line-reader';
 import { operationFromJson } from './operation-json';
 
@@ -62,7 +68,9 @@ class LineBatch {
   readonly lines: number[] = [];
 
   get full(): boolean {
-    return this.lines.length >= BATCH_OPERATIONS_MAX || this.operations.byteLength >= BATCH_BYTES_MAX;
+    return (
+      this.lines.length >= BATCH_OPERATIONS_MAX || this.operations.byteLength >= BATCH_BYTES_MAX
+    );
   }
 }
 
@@ -103,7 +111,10 @@ class LineStream {
   constructor(appender: LineAppender, options: AppendLinesOptions) {
     this.#appender = appender;
     this.#options = options;
-    this.#reader = new LineReader(options.lineBytesMax ?? LINE_BYTES_MAX_DEFAULT, options.firstLine ?? 1);
+    this.#reader = new LineReader(
+      options.lineBytesMax ?? LINE_BYTES_MAX_DEFAULT,
+      options.firstLine ?? 1,
+    );
   }
 
   async run(input: AsyncIterable<Uint8Array>): Promise<void> {
@@ -120,7 +131,7 @@ class LineStream {
 
   /** False when the stream is to stop here. */
   async #take(line: Line): Promise<boolean> {
-    if (this.#stopped) {
+    if (this.#hasStopped()) {
       await this.#drained();
       return false;
     }
@@ -133,11 +144,15 @@ class LineStream {
       }
       await this.#drained();
       // A line before this one may turn out to be the first bad one.
-      if (!this.#stopped) this.totals.refuse(fault);
+      if (!this.#hasStopped()) this.totals.refuse(fault);
       return false;
     }
     if (this.#filling.full) await this.#drained();
     return true;
+  }
+
+  #hasStopped(): boolean {
+    return this.#stopped;
   }
 
   /** How many lines were read when line `number` was the last. */
@@ -173,7 +188,7 @@ class LineStream {
   }
 
   async #drain(): Promise<void> {
-    while (this.#filling.lines.length > 0 && !this.#stopped) {
+    while (this.#filling.lines.length > 0 && !this.#hasStopped()) {
       const batch = this.#filling;
       this.#filling = new LineBatch();
       await this.#append(batch);

@@ -59,7 +59,10 @@ export class LineReader {
   }
 
   #overlong(): FaultyLine {
-    return { number: this.#number, fault: `expected a line of at most ${this.#lineBytesMax} bytes` };
+    return {
+      number: this.#number,
+      fault: `expected a line of at most ${this.#lineBytesMax} bytes`,
+    };
   }
 
   /** Keeps the start of a line whose end has not come; the fault, the moment it grows too long. */

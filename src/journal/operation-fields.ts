@@ -19,7 +19,9 @@ export class OperationJsonError extends Error {
 /** A value as it may appear in a message: JSON, cut at 80 characters. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'bigint' ? String(inner) : inner,
+  );
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 
@@ -54,14 +56,22 @@ export function readBytes(object: JsonObject, field: string): Buffer | undefined
   const text = object[field];
   if (object[encoded] !== undefined) {
     if (text !== undefined) {
-      throw new OperationJsonError(encoded, object[encoded], `expected either ${field} or ${encoded}`);
+      throw new OperationJsonError(
+        encoded,
+        object[encoded],
+        `expected either ${field} or ${encoded}`,
+      );
     }
     return readBase64(encoded, object[encoded]);
   }
   if (text === undefined) return undefined;
   if (typeof text !== 'string') throw new OperationJsonError(field, text, 'expected a string');
   if (SURROGATE.test(text)) {
-    throw new OperationJsonError(field, text, `expected valid Unicode (other bytes go in ${encoded})`);
+    throw new OperationJsonError(
+      field,
+      text,
+      `expected valid Unicode (other bytes go in ${encoded})`,
+    );
   }
   return Buffer.from(text, 'utf8');
 }
@@ -109,7 +119,11 @@ export function readPath(
   if (bytes === undefined) return undefined;
   if (bytes[0] !== SLASH) refuse(object, field, 'expected an absolute path, such as "/a/b"');
   if (bytes.length > PATH_BYTES_MAX) {
-    refuse(object, field, `expected at most ${PATH_BYTES_MAX} bytes (this one has ${bytes.length})`);
+    refuse(
+      object,
+      field,
+      `expected at most ${PATH_BYTES_MAX} bytes (this one has ${bytes.length})`,
+    );
   }
   if (bytes.length === 1) {
     if (!rootAllowed) refuse(object, field, 'expected a path below "/"');
@@ -126,7 +140,11 @@ export function readPath(
 }
 
 /** Bytes of bounded length, at least one. */
-export function readBounded(object: JsonObject, field: string, bytesMax: number): Buffer | undefined {
+export function readBounded(
+  object: JsonObject,
+  field: string,
+  bytesMax: number,
+): Buffer | undefined {
   const bytes = readBytes(object, field);
   if (bytes === undefined) return undefined;
   if (bytes.length === 0 || bytes.length > bytesMax) {
@@ -154,13 +172,21 @@ export function readInteger(
   if (typeof value === 'number') {
     if (!Number.isInteger(value)) throw new OperationJsonError(field, value, 'expected an integer');
     if (!Number.isSafeInteger(value)) {
-      throw new OperationJsonError(field, value, 'expected a string of digits for a number beyond 2^53');
+      throw new OperationJsonError(
+        field,
+        value,
+        'expected a string of digits for a number beyond 2^53',
+      );
     }
     integer = BigInt(value);
   } else if (typeof value === 'string' && INTEGER.test(value)) {
     integer = BigInt(value);
   } else {
-    throw new OperationJsonError(field, value, 'expected an integer, as a number or a string of digits');
+    throw new OperationJsonError(
+      field,
+      value,
+      'expected an integer, as a number or a string of digits',
+    );
   }
   if (integer < min || integer > max) {
     throw new OperationJsonError(field, value, `expected an integer from ${min} to ${max}`);

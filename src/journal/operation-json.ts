@@ -134,7 +134,11 @@ function readPlace(
   }
   if (parent === undefined && name === undefined) return false;
   if (parent === undefined) {
-    throw new OperationJsonError(fields.parent, undefined, `expected the inode that ${fields.name} is in`);
+    throw new OperationJsonError(
+      fields.parent,
+      undefined,
+      `expected the inode that ${fields.name} is in`,
+    );
   }
   if (name === undefined) {
     throw new OperationJsonError(fields.name, undefined, `expected a name in ${fields.parent}`);
@@ -193,7 +197,11 @@ function checkTypeBits(op: OpName, object: JsonObject, draft: Draft): void {
   const mode = draft['mode'];
   const type = typeof mode === 'number' ? mode & S_IFMT : 0;
   const fault = (expected: string): never => {
-    throw new OperationJsonError('mode', object['mode'], `${expected} (type bits are ${octal(type)})`);
+    throw new OperationJsonError(
+      'mode',
+      object['mode'],
+      `${expected} (type bits are ${octal(type)})`,
+    );
   };
   if (op === 'create') {
     if (type !== 0 && !CREATED_TYPES.has(type)) {
@@ -274,37 +282,54 @@ function readValue(object: JsonObject, draft: Draft): void {
   draft['value'] = value;
 }
 
+function readRename(object: JsonObject, draft: Draft): void {
+  requireName(object, draft);
+  if (readPlace(object, draft, NEW_FIELDS, NEW_KEYS, false)) return;
+  throw new OperationJsonError(
+    'new_path',
+    undefined,
+    'expected new_path, or new_parent and new_name',
+  );
+}
+
+function readSetattr(object: JsonObject, draft: Draft): void {
+  requireObject(object, draft);
+  if (readAttributes(object, draft) > 0) return;
+  const expected = `expected at least one of ${SETTABLE.join(', ')}`;
+  throw new OperationJsonError('setattr', undefined, expected);
+}
+
 function readBody(op: OpName, object: JsonObject, draft: Draft): void {
   switch (op) {
     case 'create':
     case 'mkdir':
     case 'symlink':
-      return readNewObject(op, object, draft);
+      readNewObject(op, object, draft);
+      return;
     case 'link':
-      return readLink(object, draft);
+      readLink(object, draft);
+      return;
     case 'unlink':
     case 'rmdir':
-      return requireName(object, draft);
-    case 'rename':
       requireName(object, draft);
-      if (!readPlace(object, draft, NEW_FIELDS, NEW_KEYS, false)) {
-        throw new OperationJsonError('new_path', undefined, 'expected new_path, or new_parent and new_name');
-      }
+      return;
+    case 'rename':
+      readRename(object, draft);
       return;
     case 'write':
     case 'truncate':
-      return readContent(object, draft);
+      readContent(object, draft);
+      return;
     case 'setattr':
-      requireObject(object, draft);
-          if (readAttributes(object, draft) === 0) {
-        throw new OperationJsonError('setattr', undefined, `expected at least one of ${SETTABLE.join(', ')}`);
-      }
+      readSetattr(object, draft);
       return;
     case 'setxattr':
       readKey(object, draft);
-      return readValue(object, draft);
+      readValue(object, draft);
+      return;
     case 'removexattr':
-      return readKey(object, draft);
+      readKey(object, draft);
+      return;
   }
 }
 
@@ -314,7 +339,11 @@ function readBody(op: OpName, object: JsonObject, draft: Draft): void {
  */
 export function operationFromJson(value: unknown): Operation {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new OperationJsonError('line', value, 'expected a JSON object such as {"op":"mkdir","path":"/a"}');
+    throw new OperationJsonError(
+      'line',
+      value,
+      'expected a JSON object such as {"op":"mkdir","path":"/a"}',
+    );
   }
   const object = value as JsonObject;
   const op = readOp(object);

@@ -3,9 +3,10 @@
  *
  * Three regimes, by what there is too little of:
  * - neither: LZ4, which costs little and spares the peer's disk.
- * - link (the window stands full): the codec that moves most entries a second, which is the lesser of
- *   how fast it seals with the CPU that is free and how fast the link carries what it makes.
- * - CPU (and the link has room): the codec that costs least CPU an entry, its share of encrypting the
+ * - way (the window stands full): the codec that promises to move most entries a second is put on trial.
+ *   It stays if entries did move faster, for a window may stand full because the peer is slow, and then
+ *   squeezing harder gains nothing.
+ * - CPU (and the way is free): the codec that costs least CPU an entry, its share of encrypting the
  *   bytes included.
  * Incompressible data is never compressed twice: a ratio below RATIO_WORTHWHILE means none, with a
  * probe now and then. A change needs a clear gain and comes at most once a dwell.
@@ -19,6 +20,9 @@ const GAIN_MIN = 1.2;
 const DWELL_MS = 5_000;
 /** How often a codec that was given up for its ratio is tried again. */
 const PROBE_MS = 30_000;
+/** What a trial must gain for its codec to stay, and how long one that did not stays out. */
+const TRIAL_GAIN_MIN = 1.1;
+const TRIAL_REST_MS = 60_000;
 const RATIO_WORTHWHILE = 1.1;
 const LINK_BUSY = 0.8;
 const CPU_SHORT_IDLE_CORES = 0.2;
@@ -31,19 +35,27 @@ const ALPHA = 0.2;
 const TRANSPORT_BYTES_PER_CPU_SECOND = 600e6;
 
 interface CodecEstimate {
-  /** Raw bytes sealed in a second of one core. */
+  /** Raw bytes sealed in a second, by the clock: what others leave of the CPU is in it. */
   sealBytesPerSecond: number;
   /** Raw bytes over stored bytes. */
   ratio: number;
   measured: boolean;
 }
 
-/** What is assumed until it has been measured, for entries of 128 bytes. */
+/** Raw bytes that one whole core seals in a second: entries of 128 bytes, compaction included. */
+const CORE_BYTES_PER_SECOND: Readonly<Record<CodecName, number>> = {
+  none: 2e9,
+  lz4: 500e6,
+  zstd: 200e6,
+};
+
+/** What is assumed until it has been measured. */
 function assumptions(): Record<CodecName, CodecEstimate> {
+  const { none, lz4, zstd } = CORE_BYTES_PER_SECOND;
   return {
-    none: { sealBytesPerSecond: 4e9, ratio: 1, measured: false },
-    lz4: { sealBytesPerSecond: 600e6, ratio: 2.5, measured: false },
-    zstd: { sealBytesPerSecond: 220e6, ratio: 3.5, measured: false },
+    none: { sealBytesPerSecond: none, ratio: 1, measured: false },
+    lz4: { sealBytesPerSecond: lz4, ratio: 2.5, measured: false },
+    zstd: { sealBytesPerSecond: zstd, ratio: 3.5, measured: false },
   };
 }
 
@@ -59,16 +71,25 @@ export interface SealSample {
 export interface LinkSample {
   /** Share of the time that the window stood full, 0 to 1. */
   readonly busy: number;
-  /** Bytes acked in a second while it was busy; 0 if unknown. */
+  /** Bytes acked in a second, as sent; 0 if unknown. */
   readonly bytesPerSecond: number;
+  /** The same before compression. */
+  readonly rawBytesPerSecond: number;
   /** Cores of this machine that nobody uses. */
   readonly idleCores: number;
 }
 
 export interface ChooserReport {
   readonly codec: CodecName;
-  readonly regime: 'ample' | 'link' | 'cpu';
+  readonly regime: 'ample' | 'way' | 'cpu';
   readonly ratios: Readonly<Record<CodecName, number>>;
+}
+
+/** A codec in use to see whether it moves more. */
+interface Trial {
+  readonly instead: CodecName;
+  readonly rawBytesPerSecondBefore: number;
+  readonly endsAtMs: number;
 }
 
 export class CodecChooser {
@@ -76,6 +97,9 @@ export class CodecChooser {
   readonly #allowed: ReadonlySet<CodecName>;
   #codec: CodecName;
   #regime: ChooserReport['regime'] = 'ample';
+  #trial: Trial | undefined;
+  /** Until when a codec that failed its trial is left alone. */
+  readonly #restsUntilMs = new Map<CodecName, number>();
   #changedAtMs: number | undefined;
   #probedAtMs: number | undefined;
 
@@ -120,17 +144,41 @@ export class CodecChooser {
   /** Looks at the link and decides; call it every second or so. */
   review(link: LinkSample, nowMs: number): CodecName {
     this.#regime = regimeOf(link);
-    const best = this.#best(link);
-    if (best === this.#codec) return best;
+    if (this.#trial !== undefined) this.#judge(this.#trial, link, nowMs);
+    const best = this.#best(link, nowMs);
+    if (best === this.#codec || this.#trial !== undefined) return this.#codec;
     if (this.#changedAtMs !== undefined && nowMs - this.#changedAtMs < DWELL_MS) return this.#codec;
-    const given = !this.#worthwhile(this.#codec);
+    const useless = !this.#worthwhile(this.#codec);
     const back = this.#regime === 'ample';
-    if (given || back || this.#gain(best, this.#codec, link) >= GAIN_MIN) {
-      this.#codec = best;
-      this.#changedAtMs = nowMs;
-      this.#probedAtMs = nowMs;
+    if (!useless && !back && this.#gain(best, this.#codec, link) < GAIN_MIN) return this.#codec;
+    if (this.#regime === 'way' && !useless) {
+      this.#trial = {
+        instead: this.#codec,
+        rawBytesPerSecondBefore: link.rawBytesPerSecond,
+        endsAtMs: nowMs + DWELL_MS,
+      };
     }
-    return this.#codec;
+    this.#change(best, nowMs);
+    return best;
+  }
+
+  /** A trial ends when its time is over, or at once when the way is free again. */
+  #judge(trial: Trial, link: LinkSample, nowMs: number): void {
+    if (this.#regime !== 'way') {
+      this.#trial = undefined;
+      return;
+    }
+    if (nowMs < trial.endsAtMs) return;
+    this.#trial = undefined;
+    if (link.rawBytesPerSecond >= TRIAL_GAIN_MIN * trial.rawBytesPerSecondBefore) return;
+    this.#restsUntilMs.set(this.#codec, nowMs + TRIAL_REST_MS);
+    this.#change(trial.instead, nowMs);
+  }
+
+  #change(codec: CodecName, nowMs: number): void {
+    this.#codec = codec;
+    this.#changedAtMs = nowMs;
+    this.#probedAtMs = nowMs;
   }
 
   /** The codec for the next frame: the chosen one, or a probe of one that was given up. */
@@ -146,11 +194,13 @@ export class CodecChooser {
     return codec === 'none' || this.#estimates[codec].ratio >= RATIO_WORTHWHILE;
   }
 
-  #best(link: LinkSample): CodecName {
+  #best(link: LinkSample, nowMs: number): CodecName {
     const usable = CODECS.filter((codec) => codec === 'none' || this.#allowed.has(codec));
     const worthwhile = usable.filter((codec) => this.#worthwhile(codec));
     if (this.#regime === 'ample') return worthwhile.includes('lz4') ? 'lz4' : 'none';
-    return worthwhile.reduce((best, codec) => (this.#gain(codec, best, link) > 1 ? codec : best));
+    return worthwhile
+      .filter((codec) => codec === this.#codec || nowMs >= (this.#restsUntilMs.get(codec) ?? 0))
+      .reduce((best, codec) => (this.#gain(codec, best, link) > 1 ? codec : best));
   }
 
   /** How much better `a` is than `b` in the present regime; 1 is equal. */
@@ -161,20 +211,27 @@ export class CodecChooser {
 
   /** Raw bytes a second that get through. */
   #rate(codec: CodecName, link: LinkSample): number {
-    const { sealBytesPerSecond, ratio } = this.#estimates[codec];
-    const cores = Math.min(1, Math.max(0.1, link.idleCores));
+    const { ratio } = this.#estimates[codec];
     const carried = link.bytesPerSecond > 0 ? link.bytesPerSecond * ratio : Infinity;
-    return Math.min(sealBytesPerSecond * cores, carried);
+    return Math.min(this.#sealBytesPerSecond(codec), carried);
+  }
+
+  /** As measured; else as assumed, slowed as much as the codec in use was found to be. */
+  #sealBytesPerSecond(codec: CodecName): number {
+    const { measured, sealBytesPerSecond } = this.#estimates[codec];
+    if (measured || codec === this.#codec) return sealBytesPerSecond;
+    const known = this.#estimates[this.#codec].sealBytesPerSecond;
+    return CORE_BYTES_PER_SECOND[codec] * (known / CORE_BYTES_PER_SECOND[this.#codec]);
   }
 
   /** Core-seconds for a raw byte. */
   #cpuCost(codec: CodecName): number {
-    const { sealBytesPerSecond, ratio } = this.#estimates[codec];
-    return 1 / sealBytesPerSecond + 1 / (ratio * TRANSPORT_BYTES_PER_CPU_SECOND);
+    const transported = this.#estimates[codec].ratio * TRANSPORT_BYTES_PER_CPU_SECOND;
+    return 1 / CORE_BYTES_PER_SECOND[codec] + 1 / transported;
   }
 }
 
 function regimeOf(link: LinkSample): ChooserReport['regime'] {
-  if (link.busy >= LINK_BUSY) return 'link';
+  if (link.busy >= LINK_BUSY) return 'way';
   return link.idleCores < CPU_SHORT_IDLE_CORES ? 'cpu' : 'ample';
 }

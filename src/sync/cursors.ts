@@ -39,6 +39,8 @@ export class ShardCursors {
 
   /** In ascending order of shard. */
   list(): { shard: number; seq: bigint }[] {
-    return [...this.#seqs].map(([shard, seq]) => ({ shard, seq })).sort((a, b) => a.shard - b.shard);
+    return [...this.#seqs]
+      .map(([shard, seq]) => ({ shard, seq }))
+      .sort((a, b) => a.shard - b.shard);
   }
 }

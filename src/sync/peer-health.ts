@@ -45,7 +45,10 @@ export function judgePeer(vitals: PeerVitals): PeerVerdict {
     const skew = Math.round(Math.abs(clockSkewMs));
     return { state: 'DEGRADED', detail: `its clock is ${skew} ms ${direction} ours` };
   }
-  return { state: 'HEALTHY', detail: lagMs > 0 ? `connected; ${lag}` : 'connected; it has everything' };
+  return {
+    state: 'HEALTHY',
+    detail: lagMs > 0 ? `connected; ${lag}` : 'connected; it has everything',
+  };
 }
 
 /** The whole is as bad as its worst part. */

@@ -2,7 +2,13 @@
  * Everything that sync knows and does about one peer, over all its sessions: the sender and receiver of
  * the session that is up, what the peer is known to hold, counters, and who waits for it.
  */
-import { CfsError, type Engine, type OriginCursor, type ReceiveResult, makeError } from '../../bindings';
+import {
+  CfsError,
+  type Engine,
+  type OriginCursor,
+  type ReceiveResult,
+  makeError,
+} from '../../bindings';
 import type { ByteBudget } from './byte-budget';
 import { fromWire, lsnOf, toWire } from './cursors';
 import { PeerCounters } from './peer-counters';
@@ -97,7 +103,15 @@ export class SyncPeer {
     const { counters } = this;
     this.#detach();
     this.#blocked = undefined;
-    const sender = new PeerSender({ engine, session, origin, settings, counters, nowMs, idleCores });
+    const sender = new PeerSender({
+      engine,
+      session,
+      origin,
+      settings,
+      counters,
+      nowMs,
+      idleCores,
+    });
     const receiver = new PeerReceiver({
       engine,
       session,

@@ -141,6 +141,7 @@ export class PeerReceiver {
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+    return error.code;
   return 'CFS_INTERNAL';
 }

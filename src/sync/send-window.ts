@@ -20,6 +20,8 @@ export interface FlyingFrame {
   readonly incarnation: bigint;
   readonly lastLsn: bigint;
   readonly bytes: number;
+  /** Before compression. */
+  readonly rawBytes: number;
   readonly sentAtMs: number;
   readonly shards: readonly { readonly shard: number; readonly seq: bigint }[];
 }

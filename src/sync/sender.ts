@@ -71,6 +71,7 @@ export class PeerSender {
   #acked: bigint;
   #reviewedAtMs: number;
   #ackedBytesSinceReview = 0;
+  #ackedRawBytesSinceReview = 0;
   #fullMsAtReview = 0;
   #fullSinceMs: number | undefined;
   #awaitingCredit = false;
@@ -134,6 +135,7 @@ export class PeerSender {
         counters.acked(now - frame.sentAtMs);
         counters.send.framesAcked++;
         this.#ackedBytesSinceReview += frame.bytes;
+        this.#ackedRawBytesSinceReview += frame.rawBytes;
         if (own) this.#shards.raise(frame.shards);
         cursor.shards = mergeMarks(cursor.shards, frame.shards);
       }
@@ -161,11 +163,16 @@ export class PeerSender {
     const feed = engine.openFeed(fromWire(session.hello.cursors));
     let ahead: Promise<FeedAnswer> | undefined;
     try {
-      while (!this.#stopped) {
-        if (ahead === undefined && !(await this.#due())) continue;
+      while (!this.#isOver()) {
+        if (ahead === undefined) {
+          if (!(await this.#due())) continue;
+        } else if (this.#window.full) {
+          await this.#wakeup.wait();
+          continue;
+        }
         const { frame, heldBefore } = await (ahead ?? this.#next(feed));
         ahead = undefined;
-        if (this.#stopped) return;
+        if (this.#isOver()) return;
         if (frame === undefined) {
           // All that was durable when it was asked for is behind it, sent or not for this peer.
           for (const cursor of heldBefore) this.#sealed.set(originKey(cursor), cursor.lsn);
@@ -176,13 +183,17 @@ export class PeerSender {
           ahead = this.#next(feed);
           ahead.catch(() => undefined); // awaited above; not unhandled until then
         }
-        if (!(await this.#credit(frame.bytes.length)) || this.#stopped) return;
+        if (!(await this.#credit(frame.bytes.length)) || this.#isOver()) return;
         this.#send(frame);
       }
     } finally {
       await ahead?.catch(() => undefined);
       feed.close();
     }
+  }
+
+  #isOver(): boolean {
+    return this.#stopped;
   }
 
   /** Waits for the peer's credit; that is time in which the link is what sending waits for. */
@@ -277,6 +288,7 @@ export class PeerSender {
       {
         busy: Math.min(1, fullMs / elapsedMs),
         bytesPerSecond: (this.#ackedBytesSinceReview / elapsedMs) * 1000,
+        rawBytesPerSecond: (this.#ackedRawBytesSinceReview / elapsedMs) * 1000,
         idleCores: idleCores(),
       },
       now,
@@ -284,6 +296,7 @@ export class PeerSender {
     this.#reviewedAtMs = now;
     this.#fullMsAtReview = counters.send.windowFullMs;
     this.#ackedBytesSinceReview = 0;
+    this.#ackedRawBytesSinceReview = 0;
   }
 
   /** Adds up the time during which the window stood full. */
@@ -309,6 +322,7 @@ export class PeerSender {
       incarnation: summary.incarnation,
       lastLsn: summary.lastLsn,
       bytes: frame.bytes.length,
+      rawBytes: summary.rawBytes,
       sentAtMs: now,
       shards: frame.shards,
     };

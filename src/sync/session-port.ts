@@ -17,7 +17,11 @@ export interface WireCursor {
 export interface SyncHandlers {
   onFrame(frame: Buffer): void;
   onAck(cursors: readonly WireCursor[]): void;
-  onClose(reason: { readonly code: string; readonly message: string; readonly byPeer: boolean }): void;
+  onClose(reason: {
+    readonly code: string;
+    readonly message: string;
+    readonly byPeer: boolean;
+  }): void;
 }
 
 export interface SyncSession {

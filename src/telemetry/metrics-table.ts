@@ -70,12 +70,24 @@ function errors(status: NodeStatus): Sample[] {
 const HEALTH_VALUES = { DOWN: 0, DEGRADED: 1, HEALTHY: 2 } as const;
 
 const lag: readonly MetricDefinition[] = [
-  ofPeers('gauge', 'lag_ms', 'Age of the oldest own entry that the peer lacks; 0 when it has all.', (peer) => peer.lagMs),
-  ofPeers('gauge', 'lag_entries', 'Own entries that the peer lacks.', (peer) => Number(peer.lagEntries)),
-  ofNode('gauge', 'unreplicated_oldest_ms', 'Age of the oldest own entry that some peer lacks.', (status) =>
-    Math.max(0, ...status.peers.map((peer) => peer.lagMs)),
+  ofPeers(
+    'gauge',
+    'lag_ms',
+    'Age of the oldest own entry that the peer lacks; 0 when it has all.',
+    (peer) => peer.lagMs,
   ),
-  ofPeers('gauge', 'acked_lsn', 'The last own LSN that is durable at the peer.', (peer) => Number(peer.ackedLsn)),
+  ofPeers('gauge', 'lag_entries', 'Own entries that the peer lacks.', (peer) =>
+    Number(peer.lagEntries),
+  ),
+  ofNode(
+    'gauge',
+    'unreplicated_oldest_ms',
+    'Age of the oldest own entry that some peer lacks.',
+    (status) => Math.max(0, ...status.peers.map((peer) => peer.lagMs)),
+  ),
+  ofPeers('gauge', 'acked_lsn', 'The last own LSN that is durable at the peer.', (peer) =>
+    Number(peer.ackedLsn),
+  ),
 ];
 
 const flow: readonly MetricDefinition[] = [
@@ -87,11 +99,31 @@ const flow: readonly MetricDefinition[] = [
     samples: entriesProcessed,
   },
   ofPeers('counter', 'bytes_sent_total', 'Bytes sent, above TLS.', (peer) => peer.bytesSent),
-  ofPeers('counter', 'bytes_received_total', 'Bytes received, above TLS.', (peer) => peer.bytesReceived),
+  ofPeers(
+    'counter',
+    'bytes_received_total',
+    'Bytes received, above TLS.',
+    (peer) => peer.bytesReceived,
+  ),
   ofPeers('counter', 'frames_sent_total', 'Frames sent.', (peer) => peer.framesSent),
-  ofPeers('counter', 'frames_received_total', 'Frames received and durable.', (peer) => peer.framesReceived),
-  ofPeers('counter', 'frames_duplicate_total', 'Frames received that were held already.', (peer) => peer.framesDuplicate),
-  ofPeers('gauge', 'in_flight_bytes', 'Bytes of frames sent and not yet acked.', (peer) => peer.inFlightBytes),
+  ofPeers(
+    'counter',
+    'frames_received_total',
+    'Frames received and durable.',
+    (peer) => peer.framesReceived,
+  ),
+  ofPeers(
+    'counter',
+    'frames_duplicate_total',
+    'Frames received that were held already.',
+    (peer) => peer.framesDuplicate,
+  ),
+  ofPeers(
+    'gauge',
+    'in_flight_bytes',
+    'Bytes of frames sent and not yet acked.',
+    (peer) => peer.inFlightBytes,
+  ),
   ofPeers('gauge', 'compaction_ratio', 'Bytes of entries over bytes after compaction.', (peer) =>
     ratio(peer.bytesRaw, peer.bytesCompacted),
   ),
@@ -101,12 +133,24 @@ const flow: readonly MetricDefinition[] = [
 ];
 
 const links: readonly MetricDefinition[] = [
-  ofPeers('gauge', 'peer_up', '1 while connected, else 0.', (peer) => (peer.state === 'connected' ? 1 : 0)),
-  ofPeers('gauge', 'peer_health', '0 DOWN, 1 DEGRADED, 2 HEALTHY.', (peer) => HEALTH_VALUES[peer.health]),
+  ofPeers('gauge', 'peer_up', '1 while connected, else 0.', (peer) =>
+    peer.state === 'connected' ? 1 : 0,
+  ),
+  ofPeers(
+    'gauge',
+    'peer_health',
+    '0 DOWN, 1 DEGRADED, 2 HEALTHY.',
+    (peer) => HEALTH_VALUES[peer.health],
+  ),
   ofPeers('counter', 'dials_total', 'Attempts to connect to the peer.', (peer) => peer.dials),
   ofPeers('counter', 'reconnects_total', 'Sessions after the first.', (peer) => peer.reconnects),
   ofPeers('gauge', 'rtt_ms', 'Round trip of a heartbeat.', (peer) => peer.rttMs),
-  ofPeers('gauge', 'ack_rtt_ms', 'From sending a frame to the ack that it is durable there.', (peer) => peer.ackRttMs),
+  ofPeers(
+    'gauge',
+    'ack_rtt_ms',
+    'From sending a frame to the ack that it is durable there.',
+    (peer) => peer.ackRttMs,
+  ),
   ofPeers('gauge', 'clock_skew_ms', "The peer's clock minus ours.", (peer) => peer.clockSkewMs),
   {
     name: 'errors_total',
@@ -119,27 +163,86 @@ const links: readonly MetricDefinition[] = [
 
 const engine: readonly MetricDefinition[] = [
   ofNode('gauge', 'epoch', 'The fencing token in force.', ({ engine: e }) => Number(e.epoch)),
-  ofNode('gauge', 'last_lsn', 'The last LSN given to an entry.', ({ engine: e }) => Number(e.lastLsn)),
-  ofNode('gauge', 'durable_lsn', 'The last LSN that is durable here.', ({ engine: e }) => Number(e.durableLsn)),
-  ofNode('gauge', 'stopped', '1 if the journal has stopped after an error.', ({ engine: e }) => (e.stopped === undefined ? 0 : 1)),
-  ofNode('gauge', 'disk_full', '1 while appends wait for disk space.', ({ engine: e }) => (e.diskFull ? 1 : 0)),
+  ofNode('gauge', 'last_lsn', 'The last LSN given to an entry.', ({ engine: e }) =>
+    Number(e.lastLsn),
+  ),
+  ofNode('gauge', 'durable_lsn', 'The last LSN that is durable here.', ({ engine: e }) =>
+    Number(e.durableLsn),
+  ),
+  ofNode('gauge', 'stopped', '1 if the journal has stopped after an error.', ({ engine: e }) =>
+    e.stopped === undefined ? 0 : 1,
+  ),
+  ofNode('gauge', 'disk_full', '1 while appends wait for disk space.', ({ engine: e }) =>
+    e.diskFull ? 1 : 0,
+  ),
   ofNode('gauge', 'journal_bytes', 'Disk space of the journal.', ({ engine: e }) => e.journalBytes),
-  ofNode('gauge', 'journal_segments', 'Files of the journal.', ({ engine: e }) => e.journalSegments),
+  ofNode(
+    'gauge',
+    'journal_segments',
+    'Files of the journal.',
+    ({ engine: e }) => e.journalSegments,
+  ),
   ofNode('counter', 'journal_groups_total', 'Group commits.', ({ engine: e }) => e.groups),
-  ofNode('counter', 'journal_group_bytes_total', 'Bytes written by group commits.', ({ engine: e }) => e.groupBytes),
-  ofNode('counter', 'journal_sync_seconds_total', 'Time spent writing and syncing groups.', ({ engine: e }) => e.syncNs / 1e9),
-  ofNode('counter', 'appends_refused_total', 'Operations refused by the rules of the tree or of their source.', ({ engine: e }) => e.appendsRefused),
-  ofNode('counter', 'entries_merged_total', 'Entries merged into the state, own and received.', ({ engine: e }) => e.entriesMerged),
-  ofNode('counter', 'entries_unknown_total', 'Entries of a newer schema: kept and forwarded, not merged.', ({ engine: e }) => e.entriesUnknown),
-  ofNode('counter', 'frames_refused_total', 'Frames that the engine refused.', ({ engine: e }) => e.framesRefused),
+  ofNode(
+    'counter',
+    'journal_group_bytes_total',
+    'Bytes written by group commits.',
+    ({ engine: e }) => e.groupBytes,
+  ),
+  ofNode(
+    'counter',
+    'journal_sync_seconds_total',
+    'Time spent writing and syncing groups.',
+    ({ engine: e }) => e.syncNs / 1e9,
+  ),
+  ofNode(
+    'counter',
+    'appends_refused_total',
+    'Operations refused by the rules of the tree or of their source.',
+    ({ engine: e }) => e.appendsRefused,
+  ),
+  ofNode(
+    'counter',
+    'entries_merged_total',
+    'Entries merged into the state, own and received.',
+    ({ engine: e }) => e.entriesMerged,
+  ),
+  ofNode(
+    'counter',
+    'entries_unknown_total',
+    'Entries of a newer schema: kept and forwarded, not merged.',
+    ({ engine: e }) => e.entriesUnknown,
+  ),
+  ofNode(
+    'counter',
+    'frames_refused_total',
+    'Frames that the engine refused.',
+    ({ engine: e }) => e.framesRefused,
+  ),
   ofNode('gauge', 'inodes', 'Inodes that are alive.', ({ engine: e }) => e.liveInodes),
   ofNode('gauge', 'names', 'Names that are visible.', ({ engine: e }) => e.names),
   ofNode('gauge', 'state_bytes', 'Memory of the state.', ({ engine: e }) => e.stateBytes),
-  ofNode('gauge', 'checkpoint_bytes', 'Size of the newest checkpoint.', ({ engine: e }) => e.checkpointBytes),
-  ofNode('gauge', 'checkpoint_age_seconds', 'Age of the newest checkpoint; 0 when there is none.', (status) =>
-    status.engine.checkpointUnixMs === 0 ? 0 : Math.max(0, status.unixMs - status.engine.checkpointUnixMs) / 1000,
+  ofNode(
+    'gauge',
+    'checkpoint_bytes',
+    'Size of the newest checkpoint.',
+    ({ engine: e }) => e.checkpointBytes,
   ),
-  ofNode('gauge', 'recovery_seconds', 'How long the journal took to recover at start.', ({ engine: e }) => e.recoveryNs / 1e9),
+  ofNode(
+    'gauge',
+    'checkpoint_age_seconds',
+    'Age of the newest checkpoint; 0 when there is none.',
+    (status) =>
+      status.engine.checkpointUnixMs === 0
+        ? 0
+        : Math.max(0, status.unixMs - status.engine.checkpointUnixMs) / 1000,
+  ),
+  ofNode(
+    'gauge',
+    'recovery_seconds',
+    'How long the journal took to recover at start.',
+    ({ engine: e }) => e.recoveryNs / 1e9,
+  ),
   {
     name: 'info',
     type: 'gauge',

@@ -78,12 +78,24 @@ function processMetrics(eventLoopDelay: IntervalHistogram): MetricDefinition[] {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;
     }),
-    define('gauge', 'process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss()),
+    define('gauge', 'process_resident_memory_bytes', 'Resident memory.', () =>
+      process.memoryUsage.rss(),
+    ),
     define('gauge', 'process_start_time_seconds', 'Start, since the Unix epoch.', () =>
       Math.round(Date.now() / 1000 - process.uptime()),
     ),
-    define('gauge', 'nodejs_heap_size_used_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed),
-    define('gauge', 'nodejs_external_memory_bytes', 'Memory outside the heap that JavaScript holds.', () => process.memoryUsage().external),
+    define(
+      'gauge',
+      'nodejs_heap_size_used_bytes',
+      'JavaScript heap in use.',
+      () => process.memoryUsage().heapUsed,
+    ),
+    define(
+      'gauge',
+      'nodejs_external_memory_bytes',
+      'Memory outside the heap that JavaScript holds.',
+      () => process.memoryUsage().external,
+    ),
     {
       type: 'gauge',
       name: 'nodejs_eventloop_delay_seconds',

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,7 +117,7 @@ export class Cluster {
 }
 
 /** `dataDir` is `data_dir` in a file. */
-function withFileKeys(value: unknown): unknown {
+export function withFileKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withFileKeys);
   if (typeof value !== 'object' || value === null) return value;
   const spell = (key: string): string => key.replace(/[A-Z]/g, (big) => `_${big.toLowerCase()}`);
@@ -138,12 +139,30 @@ export class Agent {
   }
 
   async ready(): Promise<void> {
-    await waitUntil('the agent answers', async () => (await this.get('/health')) !== undefined);
+    await waitUntil('the agent answers', async () => {
+      if (this.child.exitCode !== null) throw new Error(`the agent exited: ${this.child.exitCode}`);
+      return (await this.request('GET', '/replication/status')).status === 200;
+    });
   }
 
-  /** The parsed answer, or undefined if nobody answers. */
-  get(path: string): Promise<unknown> {
-    return request(this.socket, path);
+  /** Status 0 when nobody answers. */
+  request(method: string, path: string, body?: string): Promise<Answer> {
+    return new Promise((resolve) => {
+      const nobody: Answer = { status: 0, text: '' };
+      const call = request({ socketPath: this.socket, path, method }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', () => resolve(nobody));
+        response.on('end', () =>
+          resolve({
+            status: response.complete ? (response.statusCode ?? 0) : 0,
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        );
+      });
+      call.on('error', () => resolve(nobody));
+      call.end(body);
+    });
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
@@ -152,23 +171,9 @@ export class Agent {
   }
 }
 
-async function request(socketPath: string, path: string): Promise<unknown> {
-  const { request: send } = await import('node:http');
-  return new Promise((resolve) => {
-    const call = send({ socketPath, path }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')));
-        } catch {
-          resolve(undefined);
-        }
-      });
-    });
-    call.on('error', () => resolve(undefined));
-    call.end();
-  });
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
 }
 
 const POLL_MS = 10;

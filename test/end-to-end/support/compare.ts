@@ -36,7 +36,7 @@ export async function assertSameTree(...nodes: readonly [Node, ...Node[]]): Prom
     if (lines.length !== expected.length || differing >= 0) {
       assert.fail(
         `${other.config.site.name} shows ${lines.length} names, ${first.config.site.name} ` +
-          `${expected.length}; first difference:\n${lines[differing]}\n${expected[differing]}`,
+          `${expected.length}; first difference:\n${String(lines[differing])}\n${String(expected[differing])}`,
       );
     }
     assert.deepEqual(await other.digest(), digest);

@@ -42,8 +42,20 @@ test('where chunks are cut makes no difference', () => {
 
 test('a line over the bound is a fault of that line, and the next one is read', () => {
   const fault = 'fault: expected a line of at most 8 bytes';
-  for (const chunks of [['123456789\nok\n'], ['12345', '6789', '0123\nok\n'], ['12345678', '9\nok']]) {
-    assert.deepEqual(texts(readAll(chunks.map((chunk) => Buffer.from(chunk)), 8)), [fault, 'ok']);
+  for (const chunks of [
+    ['123456789\nok\n'],
+    ['12345', '6789', '0123\nok\n'],
+    ['12345678', '9\nok'],
+  ]) {
+    assert.deepEqual(
+      texts(
+        readAll(
+          chunks.map((chunk) => Buffer.from(chunk)),
+          8,
+        ),
+      ),
+      [fault, 'ok'],
+    );
   }
   assert.deepEqual(texts(readAll([Buffer.from('12345678\n')], 8)), ['12345678']);
 });
@@ -70,8 +82,11 @@ test('bytes that are not UTF-8 are a fault of their line alone', () => {
 
 test('numbering goes on from where the caller says', () => {
   const reader = new LineReader(undefined, 41);
-  assert.deepEqual([...reader.push(Buffer.from('a\nb\n'))], [
-    { number: 41, text: 'a' },
-    { number: 42, text: 'b' },
-  ]);
+  assert.deepEqual(
+    [...reader.push(Buffer.from('a\nb\n'))],
+    [
+      { number: 41, text: 'a' },
+      { number: 42, text: 'b' },
+    ],
+  );
 });

@@ -6,11 +6,16 @@ import { CodecChooser, type LinkSample, type SealSample } from '../../../src/syn
 const ALL: ReadonlySet<CodecName> = new Set<CodecName>(['none', 'lz4', 'zstd']);
 const MB = 1e6;
 
-const ample: LinkSample = { busy: 0.1, bytesPerSecond: 100 * MB, idleCores: 1 };
-const slowLink: LinkSample = { busy: 1, bytesPerSecond: 10 * MB, idleCores: 1 };
-const fastFullLink: LinkSample = { busy: 1, bytesPerSecond: 1500 * MB, idleCores: 1 };
-const slowLinkNoCpu: LinkSample = { busy: 1, bytesPerSecond: 40 * MB, idleCores: 0.2 };
-const noCpu: LinkSample = { busy: 0.2, bytesPerSecond: 500 * MB, idleCores: 0 };
+const sample = (busy: number, bytesPerSecond: number, idleCores: number): LinkSample => ({
+  busy,
+  bytesPerSecond,
+  rawBytesPerSecond: 2.5 * bytesPerSecond,
+  idleCores,
+});
+const ample = sample(0.1, 100 * MB, 1);
+const slowWay = sample(1, 10 * MB, 1);
+const fastFullWay = sample(1, 1500 * MB, 1);
+const noCpu = sample(0.2, 500 * MB, 0);
 
 /** A 1 MB frame sealed in `sealMs` to `1 / ratio` of its size. */
 const seal = (codec: CodecName, ratio: number, sealMs: number): SealSample => ({
@@ -28,13 +33,22 @@ const table: readonly {
   chosen: CodecName;
 }[] = [
   { what: 'with enough of everything: lz4', link: ample, chosen: 'lz4' },
-  { what: 'on a slow link with idle cores: zstd', link: slowLink, chosen: 'zstd' },
-  { what: 'on a fast link that stands full: what seals fastest', link: fastFullLink, chosen: 'none' },
-  { what: 'on a slow link without CPU for zstd: lz4', link: slowLinkNoCpu, chosen: 'lz4' },
+  { what: 'on a slow link with idle cores: zstd', link: slowWay, chosen: 'zstd' },
+  {
+    what: 'on a fast link that stands full: what seals fastest',
+    link: fastFullWay,
+    chosen: 'none',
+  },
+  {
+    what: 'on a slow link without CPU for zstd, which is told by how slow lz4 is: lz4',
+    seals: [seal('lz4', 2.5, 50)],
+    link: slowWay,
+    chosen: 'lz4',
+  },
   {
     what: 'on a slow link where zstd gains next to nothing over lz4: lz4',
     seals: [seal('lz4', 2.5, 1.6), seal('zstd', 2.6, 4)],
-    link: slowLink,
+    link: slowWay,
     chosen: 'lz4',
   },
   {
@@ -46,12 +60,12 @@ const table: readonly {
   {
     what: 'for incompressible data: none, on a slow link too',
     seals: [seal('lz4', 1.0, 1.6)],
-    link: slowLink,
+    link: slowWay,
     chosen: 'none',
   },
   {
     what: 'without CPU, where compressing costs more than it spares: none',
-    seals: [seal('lz4', 1.3, 5)],
+    seals: [seal('lz4', 1.3, 2)],
     link: noCpu,
     chosen: 'none',
   },
@@ -64,13 +78,13 @@ const table: readonly {
   {
     what: 'never what the peer cannot read',
     allowed: new Set<CodecName>(['none', 'lz4']),
-    link: slowLink,
+    link: slowWay,
     chosen: 'lz4',
   },
   {
     what: 'none for a peer that reads nothing else',
     allowed: new Set<CodecName>(['none']),
-    link: slowLink,
+    link: slowWay,
     chosen: 'none',
   },
 ];
@@ -85,16 +99,33 @@ for (const { what, allowed = ALL, seals = [], link, chosen } of table) {
 
 test('a choice stands for five seconds', () => {
   const chooser = new CodecChooser(ALL);
-  assert.equal(chooser.review(slowLink, 0), 'zstd');
+  assert.equal(chooser.review(slowWay, 0), 'zstd');
   assert.equal(chooser.review(ample, 4999), 'zstd');
   assert.equal(chooser.review(ample, 5000), 'lz4');
+});
+
+test('on a full way a codec is on trial for five seconds, and stays if entries moved faster', () => {
+  const chooser = new CodecChooser(ALL);
+  assert.equal(chooser.review(slowWay, 0), 'zstd');
+  assert.equal(chooser.review(slowWay, 4999), 'zstd');
+  const faster = { ...slowWay, rawBytesPerSecond: slowWay.rawBytesPerSecond * 1.4 };
+  assert.equal(chooser.review(faster, 5000), 'zstd');
+  assert.equal(chooser.review(faster, 20_000), 'zstd');
+});
+
+test('a codec that moved nothing faster goes, and is not tried again for a minute', () => {
+  const chooser = new CodecChooser(ALL);
+  assert.equal(chooser.review(slowWay, 0), 'zstd');
+  assert.equal(chooser.review(slowWay, 5000), 'lz4', 'the peer is slow, not the link');
+  assert.equal(chooser.review(slowWay, 64_999), 'lz4');
+  assert.equal(chooser.review(slowWay, 65_000), 'zstd');
 });
 
 test('a small gain changes nothing', () => {
   const chooser = new CodecChooser(ALL);
   chooser.sealed(seal('lz4', 2.5, 1.6));
   chooser.sealed(seal('zstd', 2.9, 4));
-  assert.equal(chooser.review(slowLink, 0), 'lz4');
+  assert.equal(chooser.review(slowWay, 0), 'lz4');
 });
 
 test('what was given up for its ratio is tried again, one frame every 30 s', () => {

@@ -1,11 +1,5 @@
 /** A session and an engine from memory: what sync asks of them is recorded, what they answer is set. */
-import type {
-  Backlog,
-  Feed,
-  OriginCursor,
-  ReceiveResult,
-  SealedFrame,
-} from '../../../bindings';
+import type { Backlog, Feed, OriginCursor, ReceiveResult, SealedFrame } from '../../../bindings';
 import type { SyncEngine } from '../../../src/sync/peer';
 import type { SyncSession, WireCursor } from '../../../src/sync/session-port';
 
@@ -16,10 +10,7 @@ export function cursor(origin: { site: number; incarnation: bigint }, lsn: bigin
   return { ...origin, lsn, shards: [] };
 }
 
-export function wireCursor(
-  origin: { site: number; incarnation: bigint },
-  lsn: bigint,
-): WireCursor {
+export function wireCursor(origin: { site: number; incarnation: bigint }, lsn: bigint): WireCursor {
   return { origin, lsn, shards: [] };
 }
 

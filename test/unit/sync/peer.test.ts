@@ -85,8 +85,14 @@ test('a new session goes on where the peer is, the old one sends nothing more', 
   const second = new FakeSession([wireCursor(OWN, 1n)]);
   peer.attach(second);
   await settle();
-  assert.deepEqual(first.sent.map(({ length }) => length), [2]);
-  assert.deepEqual(second.sent.map(({ length }) => length), [4]);
+  assert.deepEqual(
+    first.sent.map(({ length }) => length),
+    [2],
+  );
+  assert.deepEqual(
+    second.sent.map(({ length }) => length),
+    [4],
+  );
   await peer.close();
   assert.equal(engine.feedsOpen, 0);
 });

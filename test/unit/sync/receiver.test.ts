@@ -40,7 +40,10 @@ test('frames go into the engine together, and one ack tells of all that became d
   await settle();
   assert.deepEqual(session.acks, [[{ origin: PEER, lsn: 2n, shards: [] }]]);
   assert.deepEqual([session.releasedBytes, session.releasedFrames], [20, 2]);
-  assert.deepEqual(applied.map(({ lastLsn }) => lastLsn), [1n, 2n]);
+  assert.deepEqual(
+    applied.map(({ lastLsn }) => lastLsn),
+    [1n, 2n],
+  );
   assert.equal(counters.receive.frames, 2);
 });
 
@@ -52,7 +55,10 @@ test('what is in the engine over all peers is bounded; the rest waits in order',
   assert.equal(budget.usedBytes, 20);
   engine.finish(1n);
   await settle();
-  assert.deepEqual(engine.received.map(({ frame }) => frame[0]), [2, 3]);
+  assert.deepEqual(
+    engine.received.map(({ frame }) => frame[0]),
+    [2, 3],
+  );
 });
 
 test('a frame larger than the budget goes alone', () => {

@@ -5,7 +5,7 @@ import { type FlyingFrame, SendWindow, type WindowLimits } from '../../../src/sy
 const limits: WindowLimits = { framesMax: 3, bytesMax: 1000, batchEntries: 100, coalesceMs: 2 };
 
 function frame(lastLsn: bigint, bytes = 100, incarnation = 1n): FlyingFrame {
-  return { site: 1, incarnation, lastLsn, bytes, sentAtMs: 0, shards: [] };
+  return { site: 1, incarnation, lastLsn, bytes, rawBytes: bytes, sentAtMs: 0, shards: [] };
 }
 
 test('with nothing to send it rests', () => {
@@ -66,7 +66,10 @@ test('an ack takes out what it covers, of its own origin', () => {
   window.sent(frame(9n));
   window.sent(frame(5n, 100, 2n));
   const landed = window.acked({ site: 1, incarnation: 1n, lsn: 8n });
-  assert.deepEqual(landed.map(({ lastLsn }) => lastLsn), [5n]);
+  assert.deepEqual(
+    landed.map(({ lastLsn }) => lastLsn),
+    [5n],
+  );
   assert.deepEqual([window.frames, window.bytes], [2, 200]);
   assert.deepEqual(window.acked({ site: 1, incarnation: 1n, lsn: 8n }), [], 'an ack may repeat');
   assert.equal(window.acked({ site: 1, incarnation: 2n, lsn: 100n }).length, 1);
