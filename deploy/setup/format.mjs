@@ -9,7 +9,7 @@ import { printFailure, run, step } from './report.mjs';
 /** The C++ files people write; what flatc generates is left as it is. */
 function cppFiles() {
   const isOurs = (path) => /\.(cc|h)$/.test(path) && !path.startsWith('native/schema/generated/');
-  return [...filesUnder('native', isOurs), ...filesUnder('test/native', isOurs)];
+  return ['native', 'test/native', 'bench/native'].flatMap((folder) => filesUnder(folder, isOurs));
 }
 
 export async function formatWithPrettier(check) {
