@@ -1,5 +1,5 @@
-// Bytes that grow without being zeroed first. std::vector would clear every byte that a decompressor or
-// a memcpy is about to write; on the hot path that is a third of the work.
+// Bytes that grow without being zeroed first. std::vector would clear every byte that a
+// decompressor or a memcpy is about to write; on the hot path that is a third of the work.
 #ifndef CFS_REPL_BASE_BUFFER_H_
 #define CFS_REPL_BASE_BUFFER_H_
 
@@ -11,8 +11,8 @@
 
 namespace cfsrepl {
 
-// Owns its memory; movable, not copyable. data() is aligned to kAlignment. Capacity is kept until the
-// Buffer dies, so one that is reused stops allocating. One thread at a time.
+// Owns its memory; movable, not copyable. data() is aligned to kAlignment. Capacity is kept until
+// the Buffer dies, so one that is reused stops allocating. One thread at a time.
 class Buffer {
  public:
   static constexpr size_t kAlignment = 64;
@@ -59,11 +59,11 @@ class Buffer {
     std::swap(capacity_, other.capacity_);
   }
   void Free() {
-    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{kAlignment});
+    if (data_ != nullptr) ::operator delete (data_, std::align_val_t{kAlignment});
   }
   void Grow(size_t needed) {
     size_t capacity = capacity_ * 2 > needed ? capacity_ * 2 : needed;
-    auto* data = static_cast<uint8_t*>(::operator new(capacity, std::align_val_t{kAlignment}));
+    auto* data = static_cast<uint8_t*>(::operator new (capacity, std::align_val_t{kAlignment}));
     if (size_ > 0) std::memcpy(data, data_, size_);
     Free();
     data_ = data;

@@ -24,6 +24,11 @@ static_assert(sizeof(schema::LinkId) == 24);
 
 inline constexpr uint8_t kEntrySchemaVersion = 1;
 
+// Where fields that change when an entry is placed into a frame lie in its header.
+inline constexpr size_t kPayloadOffsetAt = 32;
+inline constexpr size_t kPayloadBytesAt = 36;
+inline constexpr size_t kEntryCrcAt = 40;
+
 // Attributes.mask: which registers the op writes. Values that travel together share a register.
 enum Field : uint32_t {
   kFieldMode = 1u << 0,    // mode: permission bits (07777)

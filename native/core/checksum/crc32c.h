@@ -14,8 +14,8 @@ uint32_t Crc32cExtend(uint32_t crc, Bytes bytes);
 
 inline uint32_t Crc32c(Bytes bytes) { return Crc32cExtend(0, bytes); }
 
-// The CRC an entry carries: over the 64-byte header with `crc` and `payload_offset` as zero (an entry
-// keeps its CRC when it moves to another frame), then over the payload. Does not allocate.
+// The CRC an entry carries: over the 64-byte header with `crc` and `payload_offset` as zero (an
+// entry keeps its CRC when it moves to another frame), then over the payload. Does not allocate.
 uint32_t EntryCrc(const EntryHeader& header, Bytes payload);
 
 }  // namespace cfsrepl

@@ -178,8 +178,8 @@ void Compactor::TrackObject(const Origin& origin, std::span<const EntryView> ent
   removals_.push_back(index);
 }
 
-// Notes which objects other entries need: as parents, as what a rename replaced, or before they were
-// made.
+// Notes which objects other entries need: as parents, as what a rename replaced, or before they
+// were made.
 void Compactor::TrackReferences(std::span<const EntryView> entries, uint32_t index) {
   const EntryView& entry = entries[index];
   if (!IsStructural(OpOf(entry))) return;

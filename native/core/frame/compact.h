@@ -1,4 +1,5 @@
-// Compaction: which entries of a batch need not be sent, because later ones of the batch say all they say.
+// Compaction: which entries of a batch need not be sent, because later ones of the batch say all
+// they say.
 #ifndef CFS_REPL_FRAME_COMPACT_H_
 #define CFS_REPL_FRAME_COMPACT_H_
 
@@ -10,35 +11,37 @@
 
 namespace cfsrepl {
 
-// Whether objects that were created and removed inside the batch may vanish with everything between.
+// Whether objects that were created and removed inside the batch may vanish with everything
+// between.
 //
-// Superseded attributes may always go: registers keep the greatest stamp, so what is dropped could never
-// have won. A vanished object is different. If some site came to hold its create without its removal
-// (another peer was sent a frame that ends between the two, or a checkpoint was taken there), that site
-// may change it, and such a change brings it back to life by the merge rules everywhere but where the
-// create vanished. So kVanish is only for a caller who knows that no site but the origin and the one the
-// batch goes to ever receives these entries other than together.
+// Superseded attributes may always go: registers keep the greatest stamp, so what is dropped could
+// never have won. A vanished object is different. If some site came to hold its create without its
+// removal (another peer was sent a frame that ends between the two, or a checkpoint was taken
+// there), that site may change it, and such a change brings it back to life by the merge rules
+// everywhere but where the create vanished. So kVanish is only for a caller who knows that no site
+// but the origin and the one the batch goes to ever receives these entries other than together.
 enum class ShortLived { kKeep, kVanish };
 
 // One thread at a time; reuse it, and it stops allocating.
 class Compactor {
  public:
-  // `entries` are entries of `origin`, ascending by LSN, verified by OpenFrame. Replaces *kept by the
-  // indices of those that stay, ascending:
+  // `entries` are entries of `origin`, ascending by LSN, verified by OpenFrame. Replaces *kept by
+  // the indices of those that stay, ascending:
   //  - write, truncate and setattr go when later ones of the batch set every field they set;
   //  - setxattr and removexattr go when a later one of the batch has the same inode and key;
-  //  - create, mkdir, symlink, link, unlink, rmdir and rename stay, except those of objects that vanish
+  //  - create, mkdir, symlink, link, unlink, rmdir and rename stay, except those of objects that
+  //  vanish
   //    under kVanish: made and removed in the batch, never linked twice, replacing and replaced by
   //    nothing, untouched after their removal, and no parent of anything that stays;
   //  - entries of a newer schema or op stay, and nothing vanishes from a batch that has any.
-  // After merging the kept entries every register that is live holds what all entries would have left,
-  // whatever else is merged before, between or after.
+  // After merging the kept entries every register that is live holds what all entries would have
+  // left, whatever else is merged before, between or after.
   void Run(const Origin& origin, std::span<const EntryView> entries, ShortLived short_lived,
            std::vector<uint32_t>* kept);
 
  private:
-  // Open addressing, linear probing, at most half full. A slot is empty unless its generation is the
-  // current one, so a new batch clears nothing.
+  // Open addressing, linear probing, at most half full. A slot is empty unless its generation is
+  // the current one, so a new batch clears nothing.
   struct FieldSlot {
     Inode inode;
     uint32_t generation;
@@ -75,8 +78,8 @@ class Compactor {
   void AddObject(Inode inode, uint32_t index);
 
   uint32_t generation_ = 0;
-  int shift_ = 0;          // 64 minus the log2 of the slots in use
-  size_t slot_mask_ = 0;   // slots in use, less one
+  int shift_ = 0;         // 64 minus the log2 of the slots in use
+  size_t slot_mask_ = 0;  // slots in use, less one
   std::vector<FieldSlot> fields_;
   std::vector<XattrSlot> xattrs_;
   std::vector<ObjectSlot> objects_;

@@ -1,11 +1,12 @@
 #include "frame/frame.h"
 
+#include <flatbuffers/flatbuffers.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
 
 #include "checksum/crc32c.h"
-#include <flatbuffers/flatbuffers.h>
 
 namespace cfsrepl {
 namespace {
@@ -22,8 +23,8 @@ std::string ToText(uint64_t value) { return std::to_string(value); }
 // "<where>: <field> is <value>, expected <expected>"
 Status Wrong(Code code, const std::string& where, std::string_view field, uint64_t value,
              const std::string& expected) {
-  return Status(code, where + ": " + std::string(field) + " is " + ToText(value) + ", expected " +
-                          expected);
+  return Status(
+      code, where + ": " + std::string(field) + " is " + ToText(value) + ", expected " + expected);
 }
 
 Status WrongHeader(Code code, std::string_view field, uint64_t value, const std::string& expected) {
@@ -114,8 +115,7 @@ Status LoadBody(const FrameHead& head, Bytes stored, FrameScratch* scratch, Byte
   }
   scratch->raw.Resize(head.raw_bytes);
   *body = scratch->raw.bytes();
-  return scratch->codec.Decompress(head.codec, stored,
-                                   {scratch->raw.data(), scratch->raw.size()});
+  return scratch->codec.Decompress(head.codec, stored, {scratch->raw.data(), scratch->raw.size()});
 }
 
 // FlatBuffers' verifier leaves the alignment of struct elements to us.
@@ -152,8 +152,7 @@ Status CheckSeen(const FrameInfo& info, const SeenSection& section) {
   std::string where = "section from LSN " + ToText(section.from_lsn);
   if (section.seen.size() > limits::kOriginsMax) {
     return Status(Code::kTooLarge, where + ": " + ToText(section.seen.size()) +
-                                       " origins, expected at most " +
-                                       ToText(limits::kOriginsMax));
+                                       " origins, expected at most " + ToText(limits::kOriginsMax));
   }
   Origin previous;
   for (const schema::OriginLsn& seen : section.seen) {
@@ -163,8 +162,8 @@ Status CheckSeen(const FrameInfo& info, const SeenSection& section) {
     }
     if (origin == info.origin) return WrongBody(info, where + ": it names the frame's own origin");
     if (seen.lsn() == 0 || seen.lsn() > kLsnMax) {
-      return WrongBody(info, where + ": lsn is " + ToText(seen.lsn()) + ", expected 1 to " +
-                                 ToText(kLsnMax));
+      return WrongBody(
+          info, where + ": lsn is " + ToText(seen.lsn()) + ", expected 1 to " + ToText(kLsnMax));
     }
     if (seen.reserved0() != 0 || seen.reserved1() != 0) {
       return WrongBody(info, where + ": a reserved field is not 0");
@@ -193,8 +192,8 @@ Status TakeSections(const FrameInfo& info, const schema::FrameBody& body, size_t
     Lsn greatest = out->empty() ? info.first_lsn : info.last_lsn;
     if (section.from_lsn < least || section.from_lsn > greatest) {
       return WrongBody(info, "from_lsn of section " + ToText(out->size()) + " is " +
-                                 ToText(section.from_lsn) + ", expected " + ToText(least) +
-                                 " to " + ToText(greatest));
+                                 ToText(section.from_lsn) + ", expected " + ToText(least) + " to " +
+                                 ToText(greatest));
     }
     CFS_RETURN_IF_ERROR(CheckSeen(info, section));
     out->push_back(section);
@@ -287,9 +286,8 @@ Status CheckEntries(FrameView* view, Verify verify) {
     place = {header.lsn() + 1, header.hlc(), place.payload_offset + header.payload_bytes()};
   }
   if (place.payload_offset == view->payload.size()) return Status::Ok();
-  return WrongBody(view->info, "payload has " + ToText(view->payload.size()) +
-                                   " bytes, expected " + ToText(place.payload_offset) +
-                                   " by the entries");
+  return WrongBody(view->info, "payload has " + ToText(view->payload.size()) + " bytes, expected " +
+                                   ToText(place.payload_offset) + " by the entries");
 }
 
 Status TakeBody(const FrameHead& head, Bytes bytes, Verify verify, FrameScratch* scratch,
@@ -298,13 +296,13 @@ Status TakeBody(const FrameHead& head, Bytes bytes, Verify verify, FrameScratch*
   CFS_RETURN_IF_ERROR(VerifyFlatBuffer(head.info, bytes, &body));
   view->body = bytes;
   view->payload = {body->payload()->data(), body->payload()->size()};
-  if (!TakeStructs(body->entries(), &view->entries) || !TakeStructs(body->shards(), &view->shards)) {
+  if (!TakeStructs(body->entries(), &view->entries) ||
+      !TakeStructs(body->shards(), &view->shards)) {
     return WrongBody(head.info, "entries or shards are not aligned to 8 bytes");
   }
   if (view->entries.size() != head.entry_count) {
     return WrongBody(head.info, "entries has " + ToText(view->entries.size()) +
-                                    " elements, expected entry_count " +
-                                    ToText(head.entry_count));
+                                    " elements, expected entry_count " + ToText(head.entry_count));
   }
   CFS_RETURN_IF_ERROR(TakeSections(head.info, *body, bytes.size(), &scratch->sections));
   view->sections = scratch->sections;

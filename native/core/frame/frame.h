@@ -29,7 +29,7 @@ struct FrameInfo {
   Epoch epoch = 0;
   Lsn first_lsn = 0;
   Lsn last_lsn = 0;
-  Hlc hlc_max = 0;  // no entry of the range has a greater HLC
+  Hlc hlc_max = 0;           // no entry of the range has a greater HLC
   uint64_t trace_id_hi = 0;  // W3C trace context; all zero when not traced
   uint64_t trace_id_lo = 0;
   uint64_t span_id = 0;
@@ -48,12 +48,13 @@ struct FrameHead {
 };
 
 // Checks the first kFrameHeaderBytes of a frame (magic, version, header CRC, then every limit and
-// relation) and says how long the whole is, before memory is spent on it. kInvalidArgument if `prefix`
-// is shorter than a header.
+// relation) and says how long the whole is, before memory is spent on it. kInvalidArgument if
+// `prefix` is shorter than a header.
 Result<FrameHead> PeekFrameHeader(Bytes prefix);
 
 // What the origin had seen of other origins when it wrote from_lsn and what follows, up to the next
-// section. Ascending by (site, incarnation); never names the frame's own origin. Points into the frame.
+// section. Ascending by (site, incarnation); never names the frame's own origin. Points into the
+// frame.
 struct SeenSection {
   Lsn from_lsn = 0;
   std::span<const schema::OriginLsn> seen;
@@ -61,8 +62,8 @@ struct SeenSection {
   VersionVector ToVersionVector() const;
 };
 
-// A verified frame. Points into the bytes given to OpenFrame and into the scratch: both must stay as
-// they are while the view or anything taken from it is in use. Copying copies no entries.
+// A verified frame. Points into the bytes given to OpenFrame and into the scratch: both must stay
+// as they are while the view or anything taken from it is in use. Copying copies no entries.
 struct FrameView {
   FrameInfo info;
   Codec codec = Codec::None;
@@ -71,7 +72,7 @@ struct FrameView {
   uint32_t unsupported_count = 0;  // entries of a newer schema or op (Verify::kAll only)
   std::span<const EntryHeader> entries;
   Bytes payload;
-  Bytes body;  // the FlatBuffer itself, raw_bytes long
+  Bytes body;                             // the FlatBuffer itself, raw_bytes long
   std::span<const SeenSection> sections;  // at least one; sections[0].from_lsn <= info.first_lsn
   std::span<const ShardRange> shards;     // ascending by shard
 
@@ -83,8 +84,8 @@ struct FrameView {
   size_t SectionIndexOf(Lsn lsn) const;
 };
 
-// Memory that OpenFrame needs and that its view points into. Reuse it for the next frame when the view
-// is done with. One thread at a time.
+// Memory that OpenFrame needs and that its view points into. Reuse it for the next frame when the
+// view is done with. One thread at a time.
 struct FrameScratch {
   Buffer raw;
   std::vector<SeenSection> sections;
@@ -93,16 +94,16 @@ struct FrameScratch {
 
 enum class Verify {
   kAll,        // bytes from a peer or a disk
-  kStructure,  // bytes this process verified or wrote itself: leaves out CRCs and payload rules, but
-               // still never reads outside the frame
+  kStructure,  // bytes this process verified or wrote itself: leaves out CRCs and payload rules,
+               // but still never reads outside the frame
 };
 
-// Verifies one whole frame (not a byte more or less) and returns a view of its entries, having checked
-// every entry's CRC and payload rules too. A body that is not compressed is used where it lies if
-// `frame` is aligned to 8 bytes, else copied to the scratch.
-//   kMalformed, kTooLarge   the bytes break a rule of FORMAT.md; the message names field, value and rule
-//   kChecksum               header, body or an entry does not match its CRC; an entry is named by LSN
-//   kUnsupported            a newer frame version, or an unknown codec
+// Verifies one whole frame (not a byte more or less) and returns a view of its entries, having
+// checked every entry's CRC and payload rules too. A body that is not compressed is used where it
+// lies if `frame` is aligned to 8 bytes, else copied to the scratch.
+//   kMalformed, kTooLarge   the bytes break a rule of FORMAT.md; the message names field, value and
+//   rule kChecksum               header, body or an entry does not match its CRC; an entry is named
+//   by LSN kUnsupported            a newer frame version, or an unknown codec
 // Cluster, epoch, and whether the range follows what this node holds are the caller's to judge.
 Result<FrameView> OpenFrame(Bytes frame, FrameScratch* scratch, Verify verify = Verify::kAll);
 

@@ -9,8 +9,9 @@
 namespace cfsrepl {
 namespace {
 
-// A body as this writer lays it out (FORMAT.md, "Frame body"): every offset is known beforehand, so each
-// entry and payload byte is copied once, to where it stays. Readers follow the FlatBuffer's own offsets.
+// A body as this writer lays it out (FORMAT.md, "Frame body"): every offset is known beforehand, so
+// each entry and payload byte is copied once, to where it stays. Readers follow the FlatBuffer's
+// own offsets.
 constexpr size_t kRootAt = 0;
 constexpr size_t kBodyVtableAt = 4;
 constexpr size_t kBodyTableAt = 16;
@@ -47,7 +48,8 @@ size_t StoreVectorHead(uint8_t* body, size_t at, size_t count) {
 
 void StoreBodyTable(uint8_t* body, size_t entries_at, size_t payload_at, size_t seen_count_at) {
   Store(body, kRootAt, static_cast<uint32_t>(kBodyTableAt));
-  const uint16_t vtable[] = {12, 20, 4, 8, 12, 16};  // its length, the table's, then each field's place
+  const uint16_t vtable[] = {12, 20, 4,
+                             8,  12, 16};  // its length, the table's, then each field's place
   std::memcpy(body + kBodyVtableAt, vtable, sizeof(vtable));
   Store(body, kBodyTableAt, static_cast<int32_t>(kBodyTableAt - kBodyVtableAt));
   StoreOffset(body, kBodyTableAt + 4, entries_at - 4);
@@ -99,16 +101,17 @@ std::span<const schema::OriginLsn> SectionList::seen(size_t index) const {
 
 Status SectionList::Add(Lsn from_lsn, std::span<const schema::OriginLsn> seen) {
   if (!sections_.empty() && from_lsn < sections_.back().from_lsn) {
-    return Status(Code::kInvalidArgument,
-                  "version vector section from LSN " + std::to_string(from_lsn) +
-                      ", expected none before the last one's, " +
-                      std::to_string(sections_.back().from_lsn));
+    return Status(Code::kInvalidArgument, "version vector section from LSN " +
+                                              std::to_string(from_lsn) +
+                                              ", expected none before the last one's, " +
+                                              std::to_string(sections_.back().from_lsn));
   }
   if (!sections_.empty() && from_lsn == sections_.back().from_lsn) {
     origins_.resize(sections_.back().begin);
     sections_.pop_back();
   }
-  if (!sections_.empty() && SaysTheSame(seen, this->seen(sections_.size() - 1))) return Status::Ok();
+  if (!sections_.empty() && SaysTheSame(seen, this->seen(sections_.size() - 1)))
+    return Status::Ok();
   if (sections_.size() == limits::kFrameSectionsMax || seen.size() > limits::kOriginsMax) {
     return Status(Code::kTooLarge, "version vector section " +
                                        std::to_string(sections_.size() + 1) + " of " +
@@ -176,23 +179,16 @@ void WriteFrameHeader(const FrameHead& head, uint8_t* frame) {
   const FrameInfo& info = head.info;
   uint32_t body_crc = Crc32c({frame + limits::kFrameHeaderBytes, head.stored_bytes});
   auto make = [&](uint32_t header_crc) {
-    return schema::FrameHeader(
-        kFrameMagic, kFrameVersion, limits::kFrameHeaderBytes, info.cluster.hi, info.cluster.lo,
-        info.origin.incarnation, info.origin.site, static_cast<uint8_t>(head.codec), 0,
-        head.entry_count, info.epoch, info.first_lsn, info.last_lsn, info.hlc_max, head.raw_bytes,
-        head.stored_bytes, info.trace_id_hi, info.trace_id_lo, info.span_id, 0, 0, body_crc,
-        header_crc);
+    return schema::FrameHeader(kFrameMagic, kFrameVersion, limits::kFrameHeaderBytes,
+                               info.cluster.hi, info.cluster.lo, info.origin.incarnation,
+                               info.origin.site, static_cast<uint8_t>(head.codec), 0,
+                               head.entry_count, info.epoch, info.first_lsn, info.last_lsn,
+                               info.hlc_max, head.raw_bytes, head.stored_bytes, info.trace_id_hi,
+                               info.trace_id_lo, info.span_id, 0, 0, body_crc, header_crc);
   };
   schema::FrameHeader header = make(0);
   header = make(Crc32c({reinterpret_cast<const uint8_t*>(&header), sizeof(header)}));
   std::memcpy(frame, &header, sizeof(header));
-}
-
-EntryHeader PlaceEntry(const EntryHeader& header, uint32_t payload_offset, uint32_t payload_bytes,
-                       uint32_t crc) {
-  return EntryHeader(header.lsn(), header.hlc(), header.inode(), header.seq(), payload_offset,
-                     payload_bytes, crc, header.shard(), header.site(), header.op(),
-                     header.schema(), header.flags(), header.reserved0(), header.reserved1());
 }
 
 }  // namespace cfsrepl

@@ -2,6 +2,7 @@
 #ifndef CFS_REPL_FRAME_FRAME_BODY_H_
 #define CFS_REPL_FRAME_FRAME_BODY_H_
 
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -17,9 +18,10 @@ class SectionList {
  public:
   void Clear();
 
-  // Adds a section unless it says the same as the one before. `seen` is ascending by origin and does
-  // not name the frame's own. A section that starts where the last one does replaces it. kTooLarge past
-  // kFrameSectionsMax sections or kOriginsMax origins; kInvalidArgument if from_lsn goes back.
+  // Adds a section unless it says the same as the one before. `seen` is ascending by origin and
+  // does not name the frame's own. A section that starts where the last one does replaces it.
+  // kTooLarge past kFrameSectionsMax sections or kOriginsMax origins; kInvalidArgument if from_lsn
+  // goes back.
   Status Add(Lsn from_lsn, std::span<const schema::OriginLsn> seen);
 
   size_t size() const { return sections_.size(); }
@@ -70,18 +72,20 @@ struct BodySlots {
   uint8_t* payload;
 };
 
-// Writes all of a body but its entries and payload to `body`, which has BodyBytes() bytes and is aligned
-// to 8.
+// Writes all of a body but its entries and payload to `body`, which has BodyBytes() bytes and is
+// aligned to 8.
 BodySlots LayOutBody(const SectionList& sections, const ShardRangeTable& shards, size_t entry_count,
                      size_t payload_bytes, uint8_t* body);
 
-// Writes the 128 header bytes, both CRCs included, in front of `stored_bytes` stored body bytes that
-// follow them at `frame`.
+// Writes the 128 header bytes, both CRCs included, in front of `stored_bytes` stored body bytes
+// that follow them at `frame`.
 void WriteFrameHeader(const FrameHead& head, uint8_t* frame);
 
-// The header of an entry as it lies in a frame: `header` with the given three fields.
-EntryHeader PlaceEntry(const EntryHeader& header, uint32_t payload_offset, uint32_t payload_bytes,
-                       uint32_t crc);
+// Sets one of the fields whose places base/entry.h names. In place, because a header that is put
+// together from single fields is slow to copy: the copy's wide loads wait for the narrow stores.
+inline void SetHeaderField(EntryHeader* header, size_t at, uint32_t value) {
+  std::memcpy(reinterpret_cast<uint8_t*>(header) + at, &value, sizeof(value));
+}
 
 }  // namespace cfsrepl
 

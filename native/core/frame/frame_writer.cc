@@ -63,9 +63,13 @@ bool FrameWriter::HasRoom(size_t payload_bytes, size_t section_origins) const {
 void FrameWriter::Append(const EntryHeader& header, Bytes payload) {
   assert(entries_.empty() || header.lsn() == info_.last_lsn + 1);
   assert(header.hlc() >= info_.hlc_max);
-  EntryHeader sized = PlaceEntry(header, 0, static_cast<uint32_t>(payload.size()), 0);
-  entries_.push_back(PlaceEntry(sized, static_cast<uint32_t>(payload_.size()),
-                                sized.payload_bytes(), EntryCrc(sized, payload)));
+  entries_.push_back(header);
+  EntryHeader* placed = &entries_.back();
+  if (placed->payload_bytes() != payload.size()) {
+    SetHeaderField(placed, kPayloadBytesAt, static_cast<uint32_t>(payload.size()));
+  }
+  SetHeaderField(placed, kEntryCrcAt, EntryCrc(*placed, payload));
+  SetHeaderField(placed, kPayloadOffsetAt, static_cast<uint32_t>(payload_.size()));
   payload_.Append(payload);
   shards_.Cover(header.shard(), header.seq(), header.seq());
   if (info_.first_lsn == 0) info_.first_lsn = header.lsn();
@@ -105,9 +109,9 @@ Status FrameSealer::Gather(std::span<const FrameView> frames) {
       return Status(Code::kInvalidArgument, "frames of several origins cannot be sealed into one");
     }
     if (i > 0 && info.first_lsn != frames[i - 1].info.last_lsn + 1) {
-      return Status(Code::kInvalidArgument,
-                    "frame starts at LSN " + std::to_string(info.first_lsn) + ", expected " +
-                        std::to_string(frames[i - 1].info.last_lsn + 1));
+      return Status(Code::kInvalidArgument, "frame starts at LSN " +
+                                                std::to_string(info.first_lsn) + ", expected " +
+                                                std::to_string(frames[i - 1].info.last_lsn + 1));
     }
     info_.hlc_max = std::max(info_.hlc_max, info.hlc_max);
     for (const SeenSection& section : frames[i].sections) {
@@ -127,9 +131,8 @@ void FrameSealer::WriteBody(std::span<const EntryView> entries, std::span<const 
   size_t offset = 0;
   for (uint32_t index : kept) {
     const EntryView& entry = entries[index];
-    *slots.entries++ =
-        PlaceEntry(*entry.header, static_cast<uint32_t>(offset), entry.header->payload_bytes(),
-                   entry.header->crc());
+    std::memcpy(static_cast<void*>(slots.entries), entry.header, sizeof(EntryHeader));
+    SetHeaderField(slots.entries++, kPayloadOffsetAt, static_cast<uint32_t>(offset));
     if (entry.payload.empty()) continue;
     std::memcpy(slots.payload + offset, entry.payload.data(), entry.payload.size());
     offset += entry.payload.size();
@@ -143,14 +146,12 @@ Result<SealResult> FrameSealer::Seal(std::span<const FrameView> frames,
   CFS_RETURN_IF_ERROR(Gather(frames));
   size_t payload_bytes = 0;
   for (uint32_t index : kept) payload_bytes += entries[index].payload.size();
-  size_t raw_bytes =
-      BodyBytes(sections_.body_bytes(), shards_.size(), kept.size(), payload_bytes);
+  size_t raw_bytes = BodyBytes(sections_.body_bytes(), shards_.size(), kept.size(), payload_bytes);
   if (kept.size() > limits::kFrameEntriesMax || raw_bytes > limits::kFrameRawBytesMax) {
-    return Status(Code::kTooLarge,
-                  "a frame of " + std::to_string(kept.size()) + " entries and " +
-                      std::to_string(raw_bytes) + " raw bytes, expected at most " +
-                      std::to_string(limits::kFrameEntriesMax) + " and " +
-                      std::to_string(limits::kFrameRawBytesMax));
+    return Status(Code::kTooLarge, "a frame of " + std::to_string(kept.size()) + " entries and " +
+                                       std::to_string(raw_bytes) + " raw bytes, expected at most " +
+                                       std::to_string(limits::kFrameEntriesMax) + " and " +
+                                       std::to_string(limits::kFrameRawBytesMax));
   }
 
   FrameHead head = HeadOf(info_, kept.size(), raw_bytes);

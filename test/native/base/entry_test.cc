@@ -143,9 +143,9 @@ TEST(EntryPayload, ALengthThatLiesIsMalformed) {
     size_t bytes;
   };
   const LengthField kFields[] = {
-      {Op::Create, 72, 2},  {Op::Mkdir, 72, 2},  {Op::Symlink, 72, 2},  {Op::Symlink, 74, 2},
-      {Op::Link, 8, 2},     {Op::Unlink, 32, 2}, {Op::Rmdir, 32, 2},    {Op::Rename, 72, 2},
-      {Op::Rename, 74, 2},  {Op::Setxattr, 0, 2}, {Op::Setxattr, 2, 4}, {Op::Removexattr, 0, 2},
+      {Op::Create, 72, 2}, {Op::Mkdir, 72, 2},   {Op::Symlink, 72, 2}, {Op::Symlink, 74, 2},
+      {Op::Link, 8, 2},    {Op::Unlink, 32, 2},  {Op::Rmdir, 32, 2},   {Op::Rename, 72, 2},
+      {Op::Rename, 74, 2}, {Op::Setxattr, 0, 2}, {Op::Setxattr, 2, 4}, {Op::Removexattr, 0, 2},
   };
   for (const LengthField& field : kFields) {
     for (const Sample& sample : Samples()) {
@@ -222,9 +222,13 @@ TEST(EntryPayload, EveryRuleIsChecked) {
       {"into itself", RenameOver(0), {.inode = 12}, "new_parent is the inode itself"},
       {"new name", With(RenameOver(0), [](auto* p) { p->new_name = {}; }), {}, "new_name"},
       {"replaced link without inode",
-       With(RenameOver(0), [](auto* p) { p->replaced_link = kReplaced; }), {}, "replaced_inode"},
+       With(RenameOver(0), [](auto* p) { p->replaced_link = kReplaced; }),
+       {},
+       "replaced_inode"},
       {"replaced inode without link",
-       With(RenameOver(13), [](auto* p) { p->replaced_link = {}; }), {}, "replaced_link"},
+       With(RenameOver(13), [](auto* p) { p->replaced_link = {}; }),
+       {},
+       "replaced_link"},
       {"link of no site", link(Op::Unlink, {{0, 9}, 77}), {}, "site 0"},
       {"link of no LSN", link(Op::Rmdir, {{5, 9}, 0}), {}, "LSN 0"},
       {"link past the last LSN", link(Op::Rename, {{5, 9}, kLsnMax + 1}), {}, "2^48-1"},
@@ -249,7 +253,9 @@ TEST(EntryPayload, EveryRuleIsChecked) {
       {"long key", key(kLong256), {}, "key has 256"},
       {"NUL in key", key(std::string_view("a\0", 2)), {}, "NUL"},
       {"long value",
-       With(Xattr(Op::Setxattr), [&](auto* p) { p->value = AsBytes(kLong65537); }), {}, "65537"},
+       With(Xattr(Op::Setxattr), [&](auto* p) { p->value = AsBytes(kLong65537); }),
+       {},
+       "65537"},
   };
   for (const Refusal& refusal : kRefusals) {
     SCOPED_TRACE(refusal.rule);

@@ -151,11 +151,15 @@ class Site {
   void Step() {
     switch (random_->Below(8)) {
       case 0:
-      case 1: return Make(next_inode_++, random_->OneIn(2), RandomDirectory());
+      case 1:
+        return Make(next_inode_++, random_->OneIn(2), RandomDirectory());
       case 2:
-      case 3: return Remove();
-      case 4: return Move();
-      default: return Touch();
+      case 3:
+        return Remove();
+      case 4:
+        return Move();
+      default:
+        return Touch();
     }
   }
 
@@ -247,8 +251,7 @@ class Site {
 
 // R4's rule as one would say it, in quadratic time.
 bool NaivelySuperseded(const std::vector<TestEntry>& batch, size_t index) {
-  const EntryPayload parts =
-      DecodePayload(batch[index].header, batch[index].payload).value();
+  const EntryPayload parts = DecodePayload(batch[index].header, batch[index].payload).value();
   const Op op = static_cast<Op>(batch[index].header.op());
   if (IsStructural(op)) return false;
   uint32_t left = parts.attributes.mask();
@@ -258,7 +261,8 @@ bool NaivelySuperseded(const std::vector<TestEntry>& batch, size_t index) {
     const EntryPayload later = DecodePayload(batch[i].header, batch[i].payload).value();
     if (SetsOnlyAttributes(later_op)) left &= ~later.attributes.mask();
     const bool is_xattr = later_op == Op::Setxattr || later_op == Op::Removexattr;
-    if (is_xattr && !SetsOnlyAttributes(op) && std::ranges::equal(later.key, parts.key)) return true;
+    if (is_xattr && !SetsOnlyAttributes(op) && std::ranges::equal(later.key, parts.key))
+      return true;
   }
   return SetsOnlyAttributes(op) && left == 0;
 }

@@ -82,9 +82,9 @@ TEST(Compact, WhatIsSupersededStillSupersedes) {
 }
 
 TEST(Compact, AnEntryThatAssertsLinksGoesWithItsFields) {
-  TestEntry asserts = test::MakeEntry(
-      {.op = Op::Setattr, .lsn = 1, .inode = kFile, .flags = kEntryAssertsLinks},
-      Setattr(1, kFile, kFieldMode).payload);
+  TestEntry asserts =
+      test::MakeEntry({.op = Op::Setattr, .lsn = 1, .inode = kFile, .flags = kEntryAssertsLinks},
+                      Setattr(1, kFile, kFieldMode).payload);
   EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMode)}), (Lsns{2}));
   EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMtime)}), (Lsns{1, 2}));
 }
@@ -98,22 +98,26 @@ TEST(Compact, XattrsGoByName) {
 }
 
 TEST(Compact, StructureStaysAndSupersedesNothing) {
-  const std::vector<TestEntry> entries = {
-      Setattr(1, kFile, kFieldMode), Mkdir(2, kDirectory, kRootInode, "d"),
-      Create(3, kFile, kDirectory, "f"), Link(4, kFile, kRootInode, "g"),
-      Rename(5, kFile, 3, kDirectory, "f", kRootInode, "h"), Unlink(6, kFile, 3, kRootInode, "h"),
-      Unlink(7, kFile, 4, kRootInode, "g"), Rmdir(8, kDirectory, 2, kRootInode, "d")};
+  const std::vector<TestEntry> entries = {Setattr(1, kFile, kFieldMode),
+                                          Mkdir(2, kDirectory, kRootInode, "d"),
+                                          Create(3, kFile, kDirectory, "f"),
+                                          Link(4, kFile, kRootInode, "g"),
+                                          Rename(5, kFile, 3, kDirectory, "f", kRootInode, "h"),
+                                          Unlink(6, kFile, 3, kRootInode, "h"),
+                                          Unlink(7, kFile, 4, kRootInode, "g"),
+                                          Rmdir(8, kDirectory, 2, kRootInode, "d")};
   EXPECT_EQ(Kept(entries), (Lsns{1, 2, 3, 4, 5, 6, 7, 8}));
 }
 
 TEST(Compact, EntriesNewerThanThisBuildStayAndStandInNobodysWay) {
-  TestEntry newer_schema = test::MakeEntry({.op = Op::Setattr, .lsn = 1, .inode = kFile, .schema = 2},
-                                           Setattr(1, kFile, kFieldMode).payload);
-  TestEntry newer_op =
-      test::MakeEntry({.op = static_cast<Op>(99), .lsn = 2, .inode = kFile}, std::vector<uint8_t>{});
-  EXPECT_EQ(Kept({newer_schema, newer_op, Setattr(3, kFile, kFieldMode),
-                  Setattr(4, kFile, kFieldMode)}),
-            (Lsns{1, 2, 4}));
+  TestEntry newer_schema =
+      test::MakeEntry({.op = Op::Setattr, .lsn = 1, .inode = kFile, .schema = 2},
+                      Setattr(1, kFile, kFieldMode).payload);
+  TestEntry newer_op = test::MakeEntry({.op = static_cast<Op>(99), .lsn = 2, .inode = kFile},
+                                       std::vector<uint8_t>{});
+  EXPECT_EQ(
+      Kept({newer_schema, newer_op, Setattr(3, kFile, kFieldMode), Setattr(4, kFile, kFieldMode)}),
+      (Lsns{1, 2, 4}));
 }
 
 TEST(Compact, ReusedItForgetsTheBatchBefore) {
@@ -130,7 +134,9 @@ TEST(Compact, ReusedItForgetsTheBatchBefore) {
 
 TEST(CompactVanish, AFileMadeAndRemovedGoesWithEverythingBetween) {
   const std::vector<TestEntry> entries = {
-      Create(1, kFile, kRootInode, "tmp"), Write(2, kFile), Setxattr(3, kFile, "a", "1"),
+      Create(1, kFile, kRootInode, "tmp"),
+      Write(2, kFile),
+      Setxattr(3, kFile, "a", "1"),
       Setattr(4, kFile + 1, kFieldMode),
       Rename(5, kFile, 1, kRootInode, "tmp", kRootInode, "tmp2"),
       Unlink(6, kFile, 1, kRootInode, "tmp2")};
@@ -159,9 +165,10 @@ TEST(CompactVanish, WhatTheBatchDoesNotRemoveStays) {
 
 TEST(CompactVanish, AFileLinkedTwiceStays) {
   const Lsns kAll = {1, 2, 3, 4};
-  EXPECT_EQ(KeptVanish({Create(1, kFile, kRootInode, "a"), Link(2, kFile, kRootInode, "b"),
-                        Unlink(3, kFile, 2, kRootInode, "b"), Unlink(4, kFile, 1, kRootInode, "a")}),
-            kAll);
+  EXPECT_EQ(
+      KeptVanish({Create(1, kFile, kRootInode, "a"), Link(2, kFile, kRootInode, "b"),
+                  Unlink(3, kFile, 2, kRootInode, "b"), Unlink(4, kFile, 1, kRootInode, "a")}),
+      kAll);
   EXPECT_EQ(KeptVanish({Link(1, kFile, kRootInode, "b"), Create(2, kFile, kRootInode, "a"),
                         Unlink(3, kFile, 2, kRootInode, "a"), Mkdir(4, 50, kRootInode, "d")}),
             kAll);
@@ -215,9 +222,9 @@ TEST(CompactVanish, ARemovalOfAnotherLinkIsNoRemoval) {
 TEST(CompactVanish, NothingVanishesBesideAnEntryNewerThanThisBuild) {
   TestEntry newer =
       test::MakeEntry({.op = static_cast<Op>(99), .lsn = 3, .inode = 7}, std::vector<uint8_t>{});
-  EXPECT_EQ(KeptVanish({Create(1, kFile, kRootInode, "a"), Unlink(2, kFile, 1, kRootInode, "a"),
-                        newer}),
-            (Lsns{1, 2, 3}));
+  EXPECT_EQ(
+      KeptVanish({Create(1, kFile, kRootInode, "a"), Unlink(2, kFile, 1, kRootInode, "a"), newer}),
+      (Lsns{1, 2, 3}));
 }
 
 }  // namespace

@@ -95,8 +95,8 @@ TEST(FormatExamples, FrameHoldsTheTwoEntries) {
   for (size_t i = 0; i < 2; ++i) {
     std::vector<uint8_t> alone = Example(kNames[i]);
     EXPECT_EQ(view.entries[i].crc(), HeaderOf(alone).crc());
-    EXPECT_TRUE(std::ranges::equal(view.entry(i).payload,
-                                   Bytes(alone).subspan(sizeof(EntryHeader))));
+    EXPECT_TRUE(
+        std::ranges::equal(view.entry(i).payload, Bytes(alone).subspan(sizeof(EntryHeader))));
   }
 }
 

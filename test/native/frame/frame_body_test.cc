@@ -1,4 +1,5 @@
-// Bodies that no writer of ours would make, with every checksum right: what a hostile peer could send.
+// Bodies that no writer of ours would make, with every checksum right: what a hostile peer could
+// send.
 #include "frame/frame_body.h"
 
 #include <gtest/gtest.h>
@@ -33,8 +34,8 @@ struct Parts {
   std::vector<ShardRange> shards = {ShardRange(5, 6, 3, 0, 0), ShardRange(1, 1, 9, 0, 0)};
 
   void Add(const TestEntry& entry) {
-    headers.push_back(PlaceEntry(entry.header, static_cast<uint32_t>(payload.size()),
-                                 entry.header.payload_bytes(), entry.header.crc()));
+    headers.push_back(entry.header);
+    SetHeaderField(&headers.back(), kPayloadOffsetAt, static_cast<uint32_t>(payload.size()));
     payload.insert(payload.end(), entry.payload.begin(), entry.payload.end());
   }
 };
@@ -158,17 +159,18 @@ TEST(FrameBody, EveryRuleOfSectionsIsChecked) {
       {"not ascending", [](Parts* p) { p->sections[1].from_lsn = 5; }, kBad, "expected 6 to 7"},
       {"past the range", [](Parts* p) { p->sections[1].from_lsn = 8; }, kBad, "from_lsn"},
       {"too many",
-       [](Parts* p) { p->sections.resize(limits::kFrameSectionsMax + 1, {6, {}}); }, kBad,
-       "at most 4096 sections"},
-      {"too many origins",
-       [](Parts* p) { p->sections[0].seen.resize(limits::kOriginsMax + 1); }, Code::kTooLarge,
-       "4097 origins"},
+       [](Parts* p) {
+         p->sections.resize(limits::kFrameSectionsMax + 1, {6, {}});
+       },
+       kBad, "at most 4096 sections"},
+      {"too many origins", [](Parts* p) { p->sections[0].seen.resize(limits::kOriginsMax + 1); },
+       Code::kTooLarge, "4097 origins"},
       {"no site", seen(OriginLsn(1, 1, 0, 0, 0)), kBad, "ascending"},
       {"origins not ascending",
        [](Parts* p) { std::swap(p->sections[0].seen[0], p->sections[0].seen[1]); }, kBad,
        "ascending"},
-      {"one origin twice",
-       [](Parts* p) { p->sections[0].seen[1] = p->sections[0].seen[0]; }, kBad, "ascending"},
+      {"one origin twice", [](Parts* p) { p->sections[0].seen[1] = p->sections[0].seen[0]; }, kBad,
+       "ascending"},
       {"own origin", seen(OriginLsn(7, 1, 2, 0, 0)), kBad, "own origin"},
       {"no LSN", seen(OriginLsn(1, 0, 1, 0, 0)), kBad, "lsn is 0"},
       {"LSN past the last", seen(OriginLsn(1, kLsnMax + 1, 1, 0, 0)), kBad, "lsn is"},
@@ -181,7 +183,8 @@ TEST(FrameBody, EveryRuleOfSectionsIsChecked) {
 TEST(FrameBody, EveryRuleOfShardsIsChecked) {
   const Code kBad = Code::kMalformed;
   const Refusal kRefusals[] = {
-      {"not ascending", [](Parts* p) { std::swap(p->shards[0], p->shards[1]); }, kBad, "shard is 3"},
+      {"not ascending", [](Parts* p) { std::swap(p->shards[0], p->shards[1]); }, kBad,
+       "shard is 3"},
       {"one twice", [](Parts* p) { p->shards[1] = p->shards[0]; }, kBad, "shard is 3"},
       {"unknown", [](Parts* p) { p->shards[1] = ShardRange(1, 1, 4096, 0, 0); }, kBad, "4096"},
       {"reversed", [](Parts* p) { p->shards[0] = ShardRange(6, 5, 3, 0, 0); }, kBad, "first_seq"},
@@ -202,8 +205,8 @@ TEST(FrameBody, EntryCountIsWhatTheBodyHas) {
   }
 }
 
-// 4096 sections that all point at one list of thousands of origins would cost a reader millions of steps
-// for a few bytes each.
+// 4096 sections that all point at one list of thousands of origins would cost a reader millions of
+// steps for a few bytes each.
 TEST(FrameBody, SectionsMayNotShareTheirLists) {
   Parts parts = LegalParts();
   std::vector<OriginLsn> many;

@@ -30,8 +30,8 @@ TestEntry MakeEntry(const EntrySpec& spec, std::vector<uint8_t> payload) {
   EntryHeader header(spec.lsn, spec.lsn << 12, spec.inode, seq, 0,
                      static_cast<uint32_t>(payload.size()), 0, spec.shard, spec.origin.site,
                      static_cast<uint8_t>(spec.op), spec.schema, spec.flags, 0, 0);
-  uint32_t crc = EntryCrc(header, payload);
-  return {PlaceEntry(header, 0, header.payload_bytes(), crc), std::move(payload)};
+  SetHeaderField(&header, kEntryCrcAt, EntryCrc(header, payload));
+  return {header, std::move(payload)};
 }
 
 TestEntry MakeEntry(const EntrySpec& spec, const EntryPayload& parts) {

@@ -1,4 +1,5 @@
-// Opening frames: what is accepted, and that every cut, flip and lie in header and lengths is refused.
+// Opening frames: what is accepted, and that every cut, flip and lie in header and lengths is
+// refused.
 #include "frame/frame.h"
 
 #include <gtest/gtest.h>
@@ -17,10 +18,10 @@ using test::ToVector;
 using test::WithRightCrcs;
 
 std::vector<uint8_t> SmallFrame() {
-  return ToVector(test::WriteFrame({test::Create(5, 100, kRootInode, "a"),
-                                    test::Setattr(6, 100, kFieldMode),
-                                    test::Setxattr(7, 100, "user.k", "value")})
-                      .bytes());
+  return ToVector(
+      test::WriteFrame({test::Create(5, 100, kRootInode, "a"), test::Setattr(6, 100, kFieldMode),
+                        test::Setxattr(7, 100, "user.k", "value")})
+          .bytes());
 }
 
 std::vector<uint8_t> SealedFrame(Codec codec) {
@@ -203,8 +204,8 @@ TEST(Frame, StructureAloneLeavesOutCrcsButNotBounds) {
   EXPECT_FALSE(OpenStatus(bytes, Verify::kStructure).ok());
 }
 
-// Every aligned word of the body in turn says 0, 1, -1 or 2^31-1, with the frame's CRCs made right: an
-// offset, a length or a value. None may be believed so far that other entries come out.
+// Every aligned word of the body in turn says 0, 1, -1 or 2^31-1, with the frame's CRCs made right:
+// an offset, a length or a value. None may be believed so far that other entries come out.
 TEST(Frame, NoWordOfTheBodyIsTrusted) {
   const std::vector<uint8_t> bytes = SmallFrame();
   FrameScratch scratch;

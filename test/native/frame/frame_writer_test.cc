@@ -108,7 +108,10 @@ TEST(FrameWriter, MakesCrcAndPlaceOfEachEntry) {
   writer.Begin(kCluster, kOrigin, 1);
   ASSERT_TRUE(writer.AddSection(1, {}).ok());
   TestEntry entry = test::Setattr(1, 5, kFieldMode);
-  EntryHeader unsized = PlaceEntry(entry.header, 77, 88, 99);
+  EntryHeader unsized = entry.header;
+  for (size_t at : {kPayloadOffsetAt, kPayloadBytesAt, kEntryCrcAt}) {
+    SetHeaderField(&unsized, at, 99);
+  }
   writer.Append(unsized, entry.payload);
   Buffer out;
   ASSERT_TRUE(writer.Finish(&out).ok());

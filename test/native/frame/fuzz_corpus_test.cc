@@ -1,5 +1,5 @@
-// The seeds that fuzzing starts from follow the format as it is. After a change of the format, write
-// them anew: CFS_REPL_WRITE_CORPUS=1 core_tests --gtest_filter='FuzzCorpus.*'
+// The seeds that fuzzing starts from follow the format as it is. After a change of the format,
+// write them anew: CFS_REPL_WRITE_CORPUS=1 core_tests --gtest_filter='FuzzCorpus.*'
 #include <gtest/gtest.h>
 
 #include <cstdlib>

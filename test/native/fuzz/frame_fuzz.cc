@@ -1,5 +1,5 @@
-// Frames from nowhere: as they come, and with the checksums made right so that what lies behind them is
-// reached too. Whatever opens must be safe to use: read, decoded, compacted, sealed again.
+// Frames from nowhere: as they come, and with the checksums made right so that what lies behind
+// them is reached too. Whatever opens must be safe to use: read, decoded, compacted, sealed again.
 #include <cstdlib>
 #include <cstring>
 #include <vector>
