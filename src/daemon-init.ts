@@ -43,9 +43,10 @@ function parseWholeNumber(min: number, max: number): (text: string) => number {
   };
 }
 
+/** As an endpoint of a peer, and port 0 takes a free one. */
 function parseListen(text: string): Endpoint {
-  const endpoint = parseEndpoint(text);
-  if (endpoint !== undefined) return endpoint;
+  const endpoint = parseEndpoint(text.replace(/:0$/, ':1'));
+  if (endpoint !== undefined) return text.endsWith(':0') ? { ...endpoint, port: 0 } : endpoint;
   throw new InvalidArgumentError('Expected HOST:PORT, such as 0.0.0.0:9500.');
 }
 

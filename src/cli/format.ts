@@ -72,10 +72,12 @@ export function formatMode(mode: number): string {
   );
 }
 
+const SPACE = 0x20;
+
 function isPlain(text: string): boolean {
   // Controls, line and paragraph separators, and what turns the direction of text around would let a
-  // name draw on the operator's terminal.
-  return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\\]/u.test(text);
+  // name draw on the operator's terminal; spaces at its ends would not be seen.
+  return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\\]|^ | $/u.test(text);
 }
 
 /** A name for a terminal: as it is when it is harmless, else with the rest as \xNN. */
@@ -83,9 +85,10 @@ export function formatName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   if (Buffer.from(text, 'utf8').equals(bytes) && isPlain(text)) return text;
   let shown = '';
-  for (const byte of bytes) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
+  bytes.forEach((byte, index) => {
+    const atEnd = index === 0 || index === bytes.length - 1;
+    const plain = byte >= SPACE && byte < 0x7f && byte !== 0x5c && !(byte === SPACE && atEnd);
     shown += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
-  }
+  });
   return shown;
 }

@@ -88,6 +88,7 @@ table('name', formatName, [
   [Buffer.from([0x61, 0xff, 0x62]), 'a\\xffb'],
   [Buffer.from('bell\u0007 and \u001b[31mred'), 'bell\\x07 and \\x1b[31mred'],
   [Buffer.from('a\nb'), 'a\\x0ab'],
+  [Buffer.from(' a b '), '\\x20a b\\x20'],
   [Buffer.from('back\\slash'), 'back\\x5cslash'],
   [Buffer.from('right\u202eleft'), 'right\\xe2\\x80\\xaeleft'],
 ]);
