@@ -293,7 +293,7 @@ test('lag is watched until it is interrupted', async () => {
 
 test('colours are for terminals that want them', async () => {
   const painted = await succeeds('admin replication health', { tty: true });
-  assert.match(painted, /\u001b\[32mHEALTHY\u001b\[0m/);
+  assert.ok(painted.includes('\u001b[32mHEALTHY\u001b[0m'));
   const plain = await succeeds('admin replication health', { tty: true, env: { NO_COLOR: '1' } });
   assert.equal(plain, 'site 1 (oslo): HEALTHY\n');
 });

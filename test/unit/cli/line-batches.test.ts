@@ -39,19 +39,15 @@ test('whole lines go when the input pauses; half a line waits for its end', asyn
     await pause;
     yield Buffer.from('f\n');
   }
-  const batches = lineBatches(typed());
-  const first = await batches.next();
-  assert.deepEqual(first.value && [first.value.firstLine, first.value.bytes.toString()], [
-    1,
-    'first\n',
+  const seen: [number, string][] = [];
+  for await (const { firstLine, bytes } of lineBatches(typed())) {
+    seen.push([firstLine, bytes.toString()]);
+    release();
+  }
+  assert.deepEqual(seen, [
+    [1, 'first\n'],
+    [2, 'half\n'],
   ]);
-  release();
-  const second = await batches.next();
-  assert.deepEqual(second.value && [second.value.firstLine, second.value.bytes.toString()], [
-    2,
-    'half\n',
-  ]);
-  assert.equal((await batches.next()).done, true);
 });
 
 test('a batch is about a megabyte', async () => {
