@@ -12,6 +12,10 @@
 namespace cfsrepl {
 namespace {
 
+// A record up to this size is written from one buffer, which so stays warm, and copied for the tail
+// cache without its padding. A larger one is written from a buffer that the tail cache then keeps.
+constexpr size_t kSmallRecordBytesMax = 64 * 1024;
+
 Status CheckOptions(const LogOptions& options) {
   const char* rule = nullptr;
   if (options.directory.empty()) rule = "directory must be named";
@@ -78,6 +82,7 @@ LogImpl::LogImpl(const LogOptions& options, FileSystem* file_system, RecoveredLo
       current_(std::move(current)),
       chain_(recovered.chain),
       random_state_(options.random_seed != 0 ? options.random_seed : SystemRandom()),
+      small_buffer_(std::make_shared<AlignedBuffer>(limits::kBlockBytes + kSmallRecordBytesMax)),
       segments_(std::move(recovered.segments)),
       durable_seq_(chain_.next_seq - 1),
       preparer_(options, file_system, std::move(ready), recovered.next_number) {
@@ -156,7 +161,7 @@ Result<RecordRef> LogImpl::AppendRecord(std::span<const Item> items, Reserve res
 
   // A segment's header goes with its first record, in one write.
   const size_t record_at = opens_segment.value() ? kFirstRecordOffset : 0;
-  std::shared_ptr<AlignedBuffer> buffer = pool_->Take(record_at + record_bytes);
+  std::shared_ptr<AlignedBuffer> buffer = BufferFor(record_at + record_bytes);
   if (opens_segment.value()) {
     ReadySegment segment = preparer_.Take();
     current_ = std::move(segment.file);
@@ -200,19 +205,33 @@ Status LogImpl::Commit(uint64_t offset, Bytes bytes, bool opens_segment) {
   return Status::Ok();
 }
 
-// Lets readers see the record, which lies durable in the buffer it was written from.
+std::shared_ptr<AlignedBuffer> LogImpl::BufferFor(size_t bytes) {
+  return bytes <= small_buffer_->size() ? small_buffer_ : pool_->Take(bytes);
+}
+
+// Lets readers see the record, which is durable now and lies in the buffer it was written from.
 void LogImpl::Publish(const RecordHeader& header, RecordRef ref, std::span<const Item> items,
                       std::shared_ptr<AlignedBuffer> buffer, size_t record_at) {
   std::vector<Item> own_items;
   own_items.reserve(items.size());
   const uint8_t* at = buffer->data() + record_at + sizeof(RecordHeader);
+  std::shared_ptr<const void> memory = buffer;
+  size_t memory_bytes = buffer->size();
+  if (buffer == small_buffer_) {
+    auto body = std::make_shared_for_overwrite<uint8_t[]>(header.body_bytes);
+    memcpy(body.get(), at, header.body_bytes);
+    at = body.get();
+    memory = std::move(body);
+    memory_bytes = header.body_bytes;
+  }
   uint64_t item_bytes = 0;
   for (const Item& item : items) {
     own_items.push_back({item.kind, Bytes(at + sizeof(ItemHeader), item.bytes.size())});
     at += ItemBytes(item.bytes.size());
     item_bytes += item.bytes.size();
   }
-  tail_cache_.Push(std::make_shared<const Record>(ref, std::move(buffer), std::move(own_items)));
+  tail_cache_.Push(
+      std::make_shared<const Record>(ref, std::move(memory), memory_bytes, std::move(own_items)));
 
   chain_ = {ref.seq + 1, header.header_crc};
   offset_ = ref.next.offset;

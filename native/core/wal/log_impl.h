@@ -56,6 +56,7 @@ class LogImpl : public Log {
   Result<uint64_t> CheckItems(std::span<const Item> items) const;
   Result<bool> MakeRoom(uint64_t record_bytes, Reserve reserve);
   Status Commit(uint64_t offset, Bytes bytes, bool opens_segment);
+  std::shared_ptr<AlignedBuffer> BufferFor(size_t bytes);
   void Publish(const RecordHeader& header, RecordRef ref, std::span<const Item> items,
                std::shared_ptr<AlignedBuffer> buffer, size_t record_at);
   void CountCommit(uint64_t ns, size_t bytes);
@@ -75,6 +76,7 @@ class LogImpl : public Log {
   uint64_t offset_ = 0;           // where in it the next record goes
   ChainLink chain_;
   uint64_t random_state_;
+  std::shared_ptr<AlignedBuffer> small_buffer_;  // for records of at most kSmallRecordBytesMax
 
   mutable std::mutex mutex_;                   // guards what follows
   std::map<uint64_t, SegmentState> segments_;  // with a header; the last is written to

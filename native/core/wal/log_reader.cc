@@ -108,7 +108,8 @@ Result<std::shared_ptr<const Record>> DiskReader::ReadFromDisk(const LogImpl::Ex
                               window_.From(position.offset).first(record_bytes), &items);
   if (!status.ok()) return Damaged(position, status);
   RecordRef ref = {position, {position.segment, position.offset + record_bytes}, header->seq};
-  return RecordPointer(std::make_shared<const Record>(ref, window_.buffer, std::move(items)));
+  return RecordPointer(std::make_shared<const Record>(ref, window_.buffer, window_.buffer->size(),
+                                                      std::move(items)));
 }
 
 // Makes the window hold `bytes` from `position`, with what follows up to kWindowBytes if it must

@@ -44,16 +44,24 @@ struct RecordView {
 // and it outlives the log if need be.
 class Record {
  public:
-  Record(RecordRef ref, std::shared_ptr<const AlignedBuffer> buffer, std::vector<Item> items)
-      : ref_(ref), buffer_(std::move(buffer)), items_(std::move(items)) {}
+  // `memory` keeps alive what the items point into, `memory_bytes` of it.
+  Record(RecordRef ref, std::shared_ptr<const void> memory, size_t memory_bytes,
+         std::vector<Item> items)
+      : ref_(ref),
+        memory_(std::move(memory)),
+        memory_bytes_(memory_bytes),
+        items_(std::move(items)) {}
 
   const RecordRef& ref() const { return ref_; }
   std::span<const Item> items() const { return items_; }
-  size_t memory_bytes() const { return buffer_->size() + items_.size() * sizeof(Item); }
+  size_t memory_bytes() const {
+    return sizeof(Record) + memory_bytes_ + items_.size() * sizeof(Item);
+  }
 
  private:
   RecordRef ref_;
-  std::shared_ptr<const AlignedBuffer> buffer_;
+  std::shared_ptr<const void> memory_;
+  size_t memory_bytes_;
   std::vector<Item> items_;
 };
 
