@@ -78,7 +78,9 @@ async function importTree(site: Site, tree: string): Promise<void> {
     cwd: process.cwd(),
     interrupted: new AbortController().signal,
   });
-  if (exitCode !== 0) say('some names could not be read and were left out');
+  if (exitCode === 0) return;
+  if (numberAt(await site.status(), 'names') === 0) throw new Error('the import failed');
+  say('some names could not be read and were left out');
 }
 
 async function level(a: Site, b: Site, meter: Meter): Promise<void> {

@@ -9,7 +9,7 @@ import { AgentClient } from '../../src/cli/agent-client';
 import { type JsonObject, objectsAt, textAt } from '../../src/cli/json';
 
 const DAEMON = join(__dirname, '../../src/daemon.js');
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 const LOG_TAIL_LINES = 15;

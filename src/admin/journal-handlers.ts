@@ -1,6 +1,7 @@
 /** Writing to the journal and reading it: /journal/*. */
+import { realpath, stat } from 'node:fs/promises';
 import type { AdminTarget, AppendLinesResult, ImportTotals } from './admin-target';
-import { ApiError, httpStatusOf, toApiError } from './api-error';
+import { ApiError, badRequest, httpStatusOf, toApiError } from './api-error';
 import { countNames } from './count-names';
 import type { JsonObject } from './json-form';
 import { jsonReply, linesReply, type Reply } from './reply';
@@ -72,9 +73,22 @@ function importForm(totals: ImportTotals): JsonObject {
   };
 }
 
+/** The directory that `path` leads to on this machine, through symbolic links. */
+async function directoryAt(path: Buffer): Promise<Buffer> {
+  try {
+    const directory = await realpath(path, { encoding: 'buffer' });
+    if ((await stat(directory)).isDirectory()) return directory;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES')
+      throw badRequest(`${path.toString()}: the agent's user may not go there`);
+  }
+  throw badRequest(`${path.toString()}: expected a directory on the agent's machine`);
+}
+
 /** Lines `{"progress":{...}}` while it runs, and one `{"result":{...}}` in the end. */
-export function importDirectory(target: AdminTarget, request: AdminRequest): Reply {
-  const directory = request.params.requiredBytes('directory');
+export async function importDirectory(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  const directory = await directoryAt(request.params.requiredBytes('directory'));
   const into = request.params.bytes('into') ?? Buffer.from('/');
   return linesReply(importLines(target, request.signal, directory, into));
 }

@@ -330,8 +330,8 @@ const FAILURES: readonly [string, RegExp][] = [
   ['admin meta lookup /a/f/x', /\(CFS_NOT_DIRECTORY\)\n$/],
   ['admin meta ls /a/f', /\(CFS_NOT_DIRECTORY\)\n$/],
   ['admin meta ls /nowhere', /\(CFS_NOT_FOUND\)\n$/],
-  ['journal import one.jsonl', /one\.jsonl: expected a directory/],
-  ['journal import nowhere', /nowhere/],
+  ['journal import one.jsonl', /one\.jsonl: expected a directory on the agent's machine/],
+  ['journal import nowhere', /nowhere: expected a directory on the agent's machine/],
 ];
 for (const [line, message] of FAILURES) {
   test(`cfs ${line} fails in one line`, async () => {
