@@ -11,8 +11,8 @@
 
 namespace cfsrepl {
 
-// Blocks of sixteen sizes, each size with its chunks and its free list. A reference is the size class
-// in the top 4 bits and the block's number below; 0 is "none". One thread at a time.
+// Blocks of sixteen sizes, each size with its chunks and its free list. A reference is the size
+// class in the top 4 bits and the block's number below; 0 is "none". One thread at a time.
 class BlobArena {
  public:
   BlobArena();
@@ -35,7 +35,7 @@ class BlobArena {
     uint32_t block_bytes = 0;
     uint32_t chunk_shift = 0;  // blocks in a chunk, as a power of two
     uint32_t end = 0;
-    uint32_t free_head = 0;    // a block number + 1; 0 when none is free
+    uint32_t free_head = 0;  // a block number + 1; 0 when none is free
     std::vector<std::unique_ptr<uint8_t[]>> chunks;
   };
 

@@ -1,9 +1,9 @@
 // A checkpoint: every register of a State in a file, taken while the state changes.
 // native/schema/FORMAT.md, "Checkpoint", is the specification.
 //
-// It is fuzzy: each inode is written as it is when its turn comes. Because merging is idempotent and
-// commutative, loading it and then merging every entry journaled at or after its position gives the
-// state at the journal's end, whatever was merged while it was being written.
+// It is fuzzy: each inode is written as it is when its turn comes. Because merging is idempotent
+// and commutative, loading it and then merging every entry journaled at or after its position gives
+// the state at the journal's end, whatever was merged while it was being written.
 #ifndef CFS_REPL_STATE_CHECKPOINT_H_
 #define CFS_REPL_STATE_CHECKPOINT_H_
 
@@ -21,8 +21,8 @@ namespace cfsrepl {
 
 class ChunkBuilder;
 
-// What the file says about itself. `position` and `record_seq` are where replay starts: taken before
-// the first Step, under the same lock.
+// What the file says about itself. `position` and `record_seq` are where replay starts: taken
+// before the first Step, under the same lock.
 struct CheckpointHeader {
   Uuid cluster;
   Uuid volume;
@@ -75,8 +75,8 @@ Result<CheckpointHeader> ReadCheckpointHeader(const ReadSource& read);
 
 // Merges a checkpoint into `state`, a chunk at a time, each checked before any of it is merged. Ok
 // only when the footer was there and agreed: a cut or damaged file is kCorrupt, and the state then
-// holds what came before the damage, which is harmless but not all. `progress` (may be null) is told
-// the bytes read so far.
+// holds what came before the damage, which is harmless but not all. `progress` (may be null) is
+// told the bytes read so far.
 Result<CheckpointHeader> LoadCheckpoint(const ReadSource& read, State* state,
                                         const std::function<void(uint64_t bytes)>& progress);
 

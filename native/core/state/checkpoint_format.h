@@ -11,7 +11,8 @@
 
 namespace cfsrepl::checkpoint_format {
 
-static_assert(std::endian::native == std::endian::little, "the formats are little endian, unswapped");
+static_assert(std::endian::native == std::endian::little,
+              "the formats are little endian, unswapped");
 
 inline constexpr uint64_t kFileMagic = 0x54504b4352534643;    // "CFSRCKPT"
 inline constexpr uint64_t kFooterMagic = 0x444e454352534643;  // "CFSRCEND"

@@ -86,12 +86,9 @@ Result<CheckpointHeader> ReadHeader(FileReader* file) {
   }
   uint32_t crc = Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))), metadata.bytes());
   if (crc != header.crc) return Corrupt(0, "the header's checksum does not match");
-  return CheckpointHeader{header.cluster,
-                          header.volume,
-                          header.segment,
-                          header.offset,
-                          header.record_seq,
-                          {metadata.data(), metadata.data() + metadata.size()}};
+  return CheckpointHeader{header.cluster,    header.volume,
+                          header.segment,    header.offset,
+                          header.record_seq, {metadata.data(), metadata.data() + metadata.size()}};
 }
 
 // What the footer must agree with.

@@ -32,8 +32,8 @@ Status CheckpointWriter::Start() {
   header.segment = header_.segment;
   header.offset = header_.offset;
   header.record_seq = header_.record_seq;
-  header.crc = Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))),
-                            header_.engine_metadata);
+  header.crc =
+      Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))), header_.engine_metadata);
   CFS_RETURN_IF_ERROR(Append(BytesOf(header)));
   return Append(header_.engine_metadata);
 }

@@ -37,9 +37,7 @@ void ChunkBuilder::AddInode(ChunkBuilder* builder, uint32_t slot, const Rotate& 
   if (builder->full()) rotate();
 }
 
-bool ChunkBuilder::full() const {
-  return chunk_.size() >= limits::kCheckpointChunkBytesTarget;
-}
+bool ChunkBuilder::full() const { return chunk_.size() >= limits::kCheckpointChunkBytesTarget; }
 
 void ChunkBuilder::Seal() {
   ChunkHeader header{};

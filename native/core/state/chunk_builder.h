@@ -18,8 +18,8 @@ class ChunkBuilder {
   // Takes a builder that is full in exchange for one to go on with.
   using Rotate = std::function<ChunkBuilder*()>;
 
-  // Appends all registers of the inode in `slot` to `builder`, or, as they fill up, to the ones that
-  // `rotate` gives.
+  // Appends all registers of the inode in `slot` to `builder`, or, as they fill up, to the ones
+  // that `rotate` gives.
   static void AddInode(ChunkBuilder* builder, uint32_t slot, const Rotate& rotate);
 
   uint32_t record_count() const { return record_count_; }

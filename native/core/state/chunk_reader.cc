@@ -22,13 +22,16 @@ bool IsKind(uint8_t kind) {
     case Kind::kBlockDevice:
     case Kind::kFile:
     case Kind::kSymlink:
-    case Kind::kSocket: return true;
-    case Kind::kNone: return false;
+    case Kind::kSocket:
+      return true;
+    case Kind::kNone:
+      return false;
   }
   return false;
 }
 
-// One inode record, read front to back. With a State it merges as it reads; without, it only checks.
+// One inode record, read front to back. With a State it merges as it reads; without, it only
+// checks.
 class RecordReader {
  public:
   RecordReader(Bytes record, const std::vector<OriginIndex>& origins, State* state)
@@ -45,7 +48,8 @@ class RecordReader {
     CFS_RETURN_IF_ERROR(ReadInode());
     for (int i = 0; i < header_.link_count; i++) CFS_RETURN_IF_ERROR(ReadLink());
     for (int i = 0; i < header_.xattr_count; i++) CFS_RETURN_IF_ERROR(ReadXattr());
-    return reader_.finished() ? Status::Ok() : Malformed("an inode record is longer than its parts");
+    return reader_.finished() ? Status::Ok()
+                              : Malformed("an inode record is longer than its parts");
   }
 
  private:

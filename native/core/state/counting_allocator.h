@@ -16,7 +16,8 @@ class CountingAllocator {
 
   explicit CountingAllocator(uint64_t* bytes) : bytes_(bytes) {}
   template <typename U>
-  CountingAllocator(const CountingAllocator<U>& other) : bytes_(other.bytes()) {}  // NOLINT: rebinds
+  CountingAllocator(const CountingAllocator<U>& other)
+      : bytes_(other.bytes()) {}  // NOLINT: rebinds
 
   T* allocate(size_t count) {
     *bytes_ += count * sizeof(T);

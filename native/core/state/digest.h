@@ -1,6 +1,6 @@
 // A digest of live state: equal on two sites if and only if they show the same tree with the same
-// stamps. It is a sum, so it does not depend on any order, and a tree of partial sums by inode can be
-// kept from the same per-inode hashes.
+// stamps. It is a sum, so it does not depend on any order, and a tree of partial sums by inode can
+// be kept from the same per-inode hashes.
 #ifndef CFS_REPL_STATE_DIGEST_H_
 #define CFS_REPL_STATE_DIGEST_H_
 
@@ -28,12 +28,12 @@ struct StateDigest {
   bool operator==(const StateDigest&) const = default;
 };
 
-// XXH3-128 of what a live inode shows: registers with stamps and real origins, visible names, xattrs
-// that are set. Zero for an inode with no visible name: tombstones are not live state.
+// XXH3-128 of what a live inode shows: registers with stamps and real origins, visible names,
+// xattrs that are set. Zero for an inode with no visible name: tombstones are not live state.
 Hash128 HashInode(const State& state, Inode inode);
 
-// Sums all live inodes, some at a time. The state must not change between the steps if the result is
-// to be of one moment. Borrows the state.
+// Sums all live inodes, some at a time. The state must not change between the steps if the result
+// is to be of one moment. Borrows the state.
 class DigestScan {
  public:
   explicit DigestScan(const State& state) : state_(state) {}

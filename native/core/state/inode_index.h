@@ -13,8 +13,9 @@
 namespace cfsrepl {
 
 // 256 flat sets chosen by the top bits of the number's hash, so that growth moves a 256th of the
-// entries at a time (at 10 million inodes well under a millisecond). An entry is the slot and 32 bits
-// of the hash: growing never touches the records, and a lookup touches almost only the right one.
+// entries at a time (at 10 million inodes well under a millisecond). An entry is the slot and 32
+// bits of the hash: growing never touches the records, and a lookup touches almost only the right
+// one.
 class InodeIndex {
  public:
   explicit InodeIndex(const Slab<InodeRecord>* records) {

@@ -10,18 +10,30 @@
 namespace cfsrepl {
 namespace {
 
+template <typename T>
+absl::weak_ordering Compare(T a, T b) {
+  if (a == b) return absl::weak_ordering::equivalent;
+  return a < b ? absl::weak_ordering::less : absl::weak_ordering::greater;
+}
+
+// Bytes compared unsigned; eight at a time, since names are short and a call would cost more.
 absl::weak_ordering CompareNames(Bytes a, Bytes b) {
   size_t common = std::min(a.size(), b.size());
-  int order = common == 0 ? 0 : std::memcmp(a.data(), b.data(), common);
-  if (order != 0) return order < 0 ? absl::weak_ordering::less : absl::weak_ordering::greater;
-  if (a.size() == b.size()) return absl::weak_ordering::equivalent;
-  return a.size() < b.size() ? absl::weak_ordering::less : absl::weak_ordering::greater;
+  size_t at = 0;
+  for (; at + sizeof(uint64_t) <= common; at += sizeof(uint64_t)) {
+    uint64_t word_a, word_b;
+    std::memcpy(&word_a, a.data() + at, sizeof(word_a));
+    std::memcpy(&word_b, b.data() + at, sizeof(word_b));
+    if (word_a != word_b) return Compare(__builtin_bswap64(word_a), __builtin_bswap64(word_b));
+  }
+  for (; at < common; at++) {
+    if (a[at] != b[at]) return Compare(a[at], b[at]);
+  }
+  return Compare(a.size(), b.size());
 }
 
 absl::weak_ordering CompareKeys(const NameKey& a, const NameKey& b) {
-  if (a.parent != b.parent) {
-    return a.parent < b.parent ? absl::weak_ordering::less : absl::weak_ordering::greater;
-  }
+  if (a.parent != b.parent) return Compare(a.parent, b.parent);
   return CompareNames(a.name, b.name);
 }
 
@@ -55,9 +67,7 @@ absl::weak_ordering NameIndex::NameOrder::operator()(uint32_t a, uint32_t b) con
 absl::weak_ordering NameIndex::NameOrder::operator()(uint32_t a, const NameKey& b) const {
   const LinkRecord& link = index->store_->links[a];
   uint32_t parent = index->EffectiveParent(link);
-  if (parent != b.parent) {
-    return parent < b.parent ? absl::weak_ordering::less : absl::weak_ordering::greater;
-  }
+  if (parent != b.parent) return Compare(parent, b.parent);
   return CompareNames(index->VisibleName(a), b.name);
 }
 
@@ -74,9 +84,7 @@ absl::weak_ordering NameIndex::GroupOrder::operator()(uint32_t a, uint32_t b) co
   if (order != 0) return order;
   std::strong_ordering links = index->store_->CompareLinks(b, a);  // descending
   if (links != 0) return links < 0 ? absl::weak_ordering::less : absl::weak_ordering::greater;
-  return a == b  ? absl::weak_ordering::equivalent
-         : a < b ? absl::weak_ordering::less
-                 : absl::weak_ordering::greater;
+  return Compare(a, b);
 }
 
 absl::weak_ordering NameIndex::GroupOrder::operator()(uint32_t a, const NameKey& b) const {
@@ -134,7 +142,8 @@ void NameIndex::Unplace(uint32_t link) {
 }
 
 bool NameIndex::GroupHasExtra(uint32_t parent, Bytes name) const {
-  if (extras_.empty()) [[likely]] return false;
+  if (extras_.empty()) [[likely]]
+    return false;
   NameKey key{parent, name};
   auto it = extras_.lower_bound(key);
   return it != extras_.end() && GroupOrder{this}(*it, key) == 0;

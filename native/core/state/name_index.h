@@ -1,9 +1,12 @@
 // NameIndex: which visible name each live link has, and the ordered index of those names.
 //
-// The links of one directory with one register name are a group. A pure function of the group decides:
+// The links of one directory with one register name are a group. A pure function of the group
+// decides:
 //   - the greatest link (Store::CompareLinks) has the name;
-//   - any other is shown as <name>~<site>.<incarnation, hex>.<lsn> by its LinkId, the name cut so that
-//     it fits 255 bytes; while a group of the directory has that very name, a '~' is appended;
+//   - any other is shown as <name>~<site>.<incarnation, hex>.<lsn> by its LinkId, the name cut so
+//   that
+//     it fits 255 bytes; while a group of the directory has that very name, a '~' is appended
+//     (LinkIds are unique: the entry that makes a link names its one inode);
 //   - but a link whose child has a greater link in the group is hidden: one inode shows once.
 // A link that is the cut of a cycle belongs to a group of the root. A link whose parent is not a
 // directory waits, shown nowhere.
@@ -42,7 +45,8 @@ class NameIndex {
   }
   Bytes VisibleName(uint32_t link) const {
     const LinkRecord& record = store_->links[link];
-    if (record.Has(kLinkAliased)) [[unlikely]] return store_->blobs.Get(aliases_.find(link)->second);
+    if (record.Has(kLinkAliased)) [[unlikely]]
+      return store_->blobs.Get(aliases_.find(link)->second);
     return store_->Name(record);
   }
 
@@ -75,8 +79,7 @@ class NameIndex {
   using Names = absl::btree_set<uint32_t, NameOrder, CountingAllocator<uint32_t>>;
   using Groups = absl::btree_set<uint32_t, GroupOrder, CountingAllocator<uint32_t>>;
   // The parent in the upper half.
-  using Pending =
-      absl::btree_set<uint64_t, std::less<uint64_t>, CountingAllocator<uint64_t>>;
+  using Pending = absl::btree_set<uint64_t, std::less<uint64_t>, CountingAllocator<uint64_t>>;
   using Aliases =
       boost::unordered_flat_map<uint32_t, uint32_t, boost::hash<uint32_t>, std::equal_to<uint32_t>,
                                 CountingAllocator<std::pair<const uint32_t, uint32_t>>>;
@@ -108,7 +111,8 @@ class NameIndex {
   Groups extras_;    // members of a group but the one that has the name
   Pending pending_;  // live links whose parent is not a directory
   Aliases aliases_;  // link -> blob
-  std::vector<uint32_t> displaced_;  // aliased links whose first alias was taken; nearly always empty
+  std::vector<uint32_t>
+      displaced_;  // aliased links whose first alias was taken; nearly always empty
 };
 
 }  // namespace cfsrepl

@@ -74,7 +74,8 @@ class OriginTable {
     return Compare(a.source, b.source);
   }
   bool Newer(const PackedStamp& a, const PackedStamp& b) const {
-    if (a.hlc != b.hlc) [[likely]] return a.hlc > b.hlc;
+    if (a.hlc != b.hlc) [[likely]]
+      return a.hlc > b.hlc;
     return Compare(a.source, b.source) > 0;
   }
 

@@ -10,13 +10,13 @@ namespace cfsrepl {
 // Three cache lines. A zero stamp means that the register was never written.
 struct InodeRecord {
   Inode inode;
-  uint32_t first_link;   // of this inode's links, in no order
-  uint32_t first_xattr;  // in no order
-  uint32_t directory;    // DirectoryRecord; 0 until a link names this inode as its parent
-  uint32_t special;      // existence register: rdev of a device, target blob of a symlink
-  uint16_t mode;         // permission bits
-  Kind kind;             // existence register: kNone until the create is known
-  uint8_t asserts_links; // Field bits whose writer asserted the links
+  uint32_t first_link;    // of this inode's links, in no order
+  uint32_t first_xattr;   // in no order
+  uint32_t directory;     // DirectoryRecord; 0 until a link names this inode as its parent
+  uint32_t special;       // existence register: rdev of a device, target blob of a symlink
+  uint16_t mode;          // permission bits
+  Kind kind;              // existence register: kNone until the create is known
+  uint8_t asserts_links;  // Field bits whose writer asserted the links
   uint32_t shown_links : 24;
   uint32_t has_removed : 1;  // some link is or was removed: changes of asserting stamps matter
   uint32_t in_cycle : 1;     // a directory on a cycle that is cut somewhere
@@ -73,8 +73,8 @@ struct XattrRecord {
 static_assert(sizeof(XattrRecord) == 32);
 
 struct DirectoryRecord {
-  uint32_t live_children;    // live links whose register names this directory
-  uint32_t subdirectories;   // directories shown in this one
+  uint32_t live_children;   // live links whose register names this directory
+  uint32_t subdirectories;  // directories shown in this one
 };
 
 }  // namespace cfsrepl

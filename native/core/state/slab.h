@@ -13,8 +13,8 @@
 
 namespace cfsrepl {
 
-// Slots count from 1; 0 is "none". Nothing is ever freed: a removed name or inode stays as a tombstone.
-// One thread at a time.
+// Slots count from 1; 0 is "none". Nothing is ever freed: a removed name or inode stays as a
+// tombstone. One thread at a time.
 template <typename T>
 class Slab {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -61,8 +61,8 @@ class Slab {
   // Straight from the kernel: zeroed, and no page is there before it is touched.
   void AddChunk() {
     size_t mapped_bytes = kChunkBytes + kHugePageBytes;
-    void* mapped = mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    void* mapped =
+        mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) std::abort();
     // Keep the aligned part.
     char* start = static_cast<char*>(mapped);
@@ -70,7 +70,8 @@ class Slab {
     char* chunk = start + before;
     if (before > 0) munmap(start, before);
     munmap(chunk + kChunkBytes, kHugePageBytes - before);
-    // The first chunk stays in small pages, so that a small state stays small. Refusal does no harm.
+    // The first chunk stays in small pages, so that a small state stays small. Refusal does no
+    // harm.
     if (!chunks_.empty()) (void)madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
     chunks_.push_back(reinterpret_cast<T*>(chunk));
   }

@@ -12,24 +12,17 @@ namespace {
 
 constexpr size_t kCacheLineBytes = 64;
 
-// The value of a link register.
-struct LinkValue {
-  PackedStamp stamp;
-  bool removed = false;
-  Inode parent = 0;
-  Bytes name;
-};
-
-void MergeLink(Store* store, VisibleTree* tree, uint32_t child, PackedSource id,
-               const LinkValue& value) {
-  if (child == kRootSlot || value.parent == 0) return;  // the root has no name
-  uint32_t link = store->FindLink(child, id);
-  if (link == 0) link = store->AddLink(child, id);
+// `recent_parent` is a slot that is looked at first.
+void MergeLink(Store* store, VisibleTree* tree, uint32_t child, const LinkRecordView& value,
+               uint32_t* recent_parent) {
+  if (child == kRootSlot) return;  // it has no name
+  uint32_t link = store->FindLink(child, value.id);
+  if (link == 0) link = store->AddLink(child, value.id);
   LinkRecord& record = store->links[link];
   if (!store->origins.Newer(value.stamp, record.stamp)) return;
   tree->BeforeLinkChange(link);
   record.stamp = value.stamp;
-  record.parent = store->FindOrAddInode(value.parent);
+  record.parent = store->FindOrAddInode(value.parent, recent_parent);
   store->SetName(&record, value.name);
   value.removed ? record.Set(kLinkRemoved) : record.Clear(kLinkRemoved);
   tree->AfterLinkChange(link);
@@ -52,8 +45,7 @@ void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existe
   if (record.kind == Kind::kSymlink) store->blobs.Remove(record.special);
   record.birth = value.stamp;
   record.kind = value.kind;
-  record.special =
-      value.kind == Kind::kSymlink ? store->blobs.Add(value.target) : value.rdev;
+  record.special = value.kind == Kind::kSymlink ? store->blobs.Add(value.target) : value.rdev;
   if (bracket) {
     tree->AfterKindChange(slot);
   } else if (record.has_removed) {
@@ -142,34 +134,40 @@ class State::OpMerger {
     switch (static_cast<Op>(header_.op())) {
       case Op::Create:
       case Op::Mkdir:
-      case Op::Symlink: return Birth(parts);
-      case Op::Link: return NewLink(parts);
+      case Op::Symlink:
+        return Birth(parts);
+      case Op::Link:
+        return NewLink(parts);
       case Op::Unlink:
-      case Op::Rmdir: return Removal(parts);
-      case Op::Rename: return Rename(parts);
+      case Op::Rmdir:
+        return Removal(parts);
+      case Op::Rename:
+        return Rename(parts);
       case Op::Setxattr:
-      case Op::Removexattr: return Xattr(parts);
-      default: return Status::Ok();
+      case Op::Removexattr:
+        return Xattr(parts);
+      default:
+        return Status::Ok();
     }
   }
 
  private:
   Status Birth(const EntryPayload& parts) {
     uint32_t slot = store_->FindOrAddInode(header_.inode());
-    MergeExistence(store_, tree_, slot,
-                   {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(),
-                    parts.target});
+    MergeExistence(
+        store_, tree_, slot,
+        {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(), parts.target});
     if (MergeFields(store_->origins, parts.attributes, stamp_, header_.flags(),
                     &store_->inodes[slot])) {
       tree_->AfterAssertChange(slot);
     }
-    MergeLink(store_, tree_, slot, stamp_.source, {stamp_, false, parts.parent, parts.name});
+    Link(slot, {stamp_.source, stamp_, false, parts.parent, parts.name});
     return Status::Ok();
   }
 
   Status NewLink(const EntryPayload& parts) {
     uint32_t slot = store_->FindOrAddInode(header_.inode());
-    MergeLink(store_, tree_, slot, stamp_.source, {stamp_, false, parts.parent, parts.name});
+    Link(slot, {stamp_.source, stamp_, false, parts.parent, parts.name});
     return Status::Ok();
   }
 
@@ -177,7 +175,7 @@ class State::OpMerger {
     Result<PackedSource> id = Pack(parts.link);
     if (!id.ok()) return id.status();
     uint32_t slot = store_->FindOrAddInode(header_.inode());
-    MergeLink(store_, tree_, slot, id.value(), {stamp_, true, parts.parent, parts.name});
+    Link(slot, {id.value(), stamp_, true, parts.parent, parts.name});
     return Status::Ok();
   }
 
@@ -189,11 +187,10 @@ class State::OpMerger {
     // The replaced name goes first, so that the renamed one finds it free.
     if (parts.replaced_inode != 0) {
       uint32_t replaced = store_->FindOrAddInode(parts.replaced_inode);
-      MergeLink(store_, tree_, replaced, replaced_id.value(),
-                {stamp_, true, parts.new_parent, parts.new_name});
+      Link(replaced, {replaced_id.value(), stamp_, true, parts.new_parent, parts.new_name});
     }
     uint32_t slot = store_->FindOrAddInode(header_.inode());
-    MergeLink(store_, tree_, slot, id.value(), {stamp_, false, parts.new_parent, parts.new_name});
+    Link(slot, {id.value(), stamp_, false, parts.new_parent, parts.new_name});
     return Status::Ok();
   }
 
@@ -202,6 +199,10 @@ class State::OpMerger {
     uint32_t slot = store_->FindOrAddInode(header_.inode());
     MergeXattr(store_, slot, {stamp_, removed, parts.key, parts.value});
     return Status::Ok();
+  }
+
+  void Link(uint32_t slot, const LinkRecordView& value) {
+    MergeLink(store_, tree_, slot, value, &state_->recent_parent_);
   }
 
   Result<PackedSource> Pack(const LinkId& id) {
@@ -261,9 +262,10 @@ void State::Prefetch(Inode inode) const {
 
 Status State::MergeInodeRecord(const InodeRecordView& view) {
   if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");
-  uint32_t slot = store_->FindOrAddInode(view.inode);
+  uint32_t slot = store_->FindOrAddInode(view.inode, &recent_inode_);
   if (view.birth.written()) {
-    MergeExistence(store_.get(), tree_.get(), slot, {view.birth, view.kind, view.rdev, view.target});
+    MergeExistence(store_.get(), tree_.get(), slot,
+                   {view.birth, view.kind, view.rdev, view.target});
   }
   uint32_t mask = 0;
   for (int field = 0; field < kFieldCount; field++) {
@@ -281,18 +283,18 @@ Status State::MergeInodeRecord(const InodeRecordView& view) {
 
 Status State::MergeLinkRecord(Inode child, const LinkRecordView& view) {
   if (child == 0 || view.parent == 0) {
-    return Status(Code::kMalformed, "link record of inode " + std::to_string(child) + " in parent " +
-                                        std::to_string(view.parent) + ": neither may be 0");
+    return Status(Code::kMalformed, "link record of inode " + std::to_string(child) +
+                                        " in parent " + std::to_string(view.parent) +
+                                        ": neither may be 0");
   }
-  uint32_t slot = store_->FindOrAddInode(child);
-  MergeLink(store_.get(), tree_.get(), slot, view.id,
-            {view.stamp, view.removed, view.parent, view.name});
+  MergeLink(store_.get(), tree_.get(), store_->FindOrAddInode(child, &recent_inode_), view,
+            &recent_parent_);
   return Status::Ok();
 }
 
 Status State::MergeXattrRecord(Inode inode, const XattrRecordView& view) {
   if (inode == 0) return Status(Code::kMalformed, "xattr record: inode is 0");
-  MergeXattr(store_.get(), store_->FindOrAddInode(inode), view);
+  MergeXattr(store_.get(), store_->FindOrAddInode(inode, &recent_inode_), view);
   return Status::Ok();
 }
 

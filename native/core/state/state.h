@@ -8,8 +8,8 @@
 // when nothing else does. Nothing it returns points into it unless the comment says so.
 //
 // Errors: kNotFound, kNotDirectory and kInvalidArgument name the path or inode; kMalformed an entry
-// that breaks FORMAT.md; kTooLarge when a table of limits.h is full. After an error nothing changed,
-// except that placeholders (inodes known by number only) may exist.
+// that breaks FORMAT.md; kTooLarge when a table of limits.h is full. After an error nothing
+// changed, except that placeholders (inodes known by number only) may exist.
 #ifndef CFS_REPL_STATE_STATE_H_
 #define CFS_REPL_STATE_STATE_H_
 
@@ -63,8 +63,8 @@ struct InodeAttributes {
   bool has_removed_link = false;
 };
 
-// What admission asks of an inode whose attributes change: one lookup, and a walk of its links only if
-// one of them was ever removed.
+// What admission asks of an inode whose attributes change: one lookup, and a walk of its links only
+// if one of them was ever removed.
 struct ChangeTarget {
   Kind kind = Kind::kNone;
   bool has_removed_link = false;  // as in InodeAttributes
@@ -96,12 +96,12 @@ struct DumpedName {
 };
 
 struct StateCounters {
-  uint64_t inodes = 0;         // records, placeholders and removed ones included
-  uint64_t live_inodes = 0;    // with a visible name, and the root
-  uint64_t links = 0;          // records, removed ones included
+  uint64_t inodes = 0;       // records, placeholders and removed ones included
+  uint64_t live_inodes = 0;  // with a visible name, and the root
+  uint64_t links = 0;        // records, removed ones included
   uint64_t visible_names = 0;
-  uint64_t xattrs = 0;         // records, removed ones included
-  uint64_t memory_bytes = 0;   // slabs, arena and tables, as allocated
+  uint64_t xattrs = 0;           // records, removed ones included
+  uint64_t memory_bytes = 0;     // slabs, arena and tables, as allocated
   uint64_t unknown_entries = 0;  // of a newer schema or op: counted, not merged
 };
 
@@ -112,7 +112,8 @@ class State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // The local index of an origin, stable for the life of this State. kTooLarge past limits::kOriginsMax.
+  // The local index of an origin, stable for the life of this State. kTooLarge past
+  // limits::kOriginsMax.
   Result<OriginIndex> Intern(const Origin& origin);
   const OriginTable& origins() const;
 
@@ -124,8 +125,9 @@ class State {
   // entries of a group of 16 or so, then Merge them.
   void Prefetch(Inode inode) const;
 
-  // Merge registers that another State wrote (checkpoint, bootstrap, repair); see register_records.h.
-  // The caller has checked lengths and names. Stamps and link ids are in this State's indices.
+  // Merge registers that another State wrote (checkpoint, bootstrap, repair); see
+  // register_records.h. The caller has checked lengths and names. Stamps and link ids are in this
+  // State's indices.
   Status MergeInodeRecord(const InodeRecordView& record);
   Status MergeLinkRecord(Inode child, const LinkRecordView& record);
   Status MergeXattrRecord(Inode inode, const XattrRecordView& record);
@@ -134,11 +136,12 @@ class State {
   std::optional<NameEntry> LookupName(Inode parent, Bytes name) const;
 
   // Further links of the same inode under the same register name, which LookupName's link hides.
-  // An unlink or rename of the name must remove these too, or one of them shows. Almost always empty.
+  // An unlink or rename of the name must remove these too, or one of them shows. Almost always
+  // empty.
   std::vector<LinkId> HiddenDuplicates(Inode parent, Bytes name) const;
 
-  // "/a/b" by visible names; "/" is the root; repeated and trailing slashes are ignored; symlinks are
-  // not followed. kNotFound and kNotDirectory name the component.
+  // "/a/b" by visible names; "/" is the root; repeated and trailing slashes are ignored; symlinks
+  // are not followed. kNotFound and kNotDirectory name the component.
   Result<NameEntry> ResolvePath(Bytes path) const;
 
   // False for an inode that was never created (or not yet heard of).
@@ -154,16 +157,16 @@ class State {
   // cycle counts here, so rmdir is refused until it is renamed.
   uint64_t ChildCount(Inode directory) const;
 
-  // Visible names in `directory` greater than `after` in byte order (empty: from the first), at most
-  // `max`.
+  // Visible names in `directory` greater than `after` in byte order (empty: from the first), at
+  // most `max`.
   std::vector<ListedName> ListDirectory(Inode directory, Bytes after, size_t max) const;
 
   // True if `ancestor` is `inode` or a directory above it on its visible path.
   bool IsAncestor(Inode ancestor, Inode inode) const;
 
   // Appends visible names to *out in byte order of the whole path, from the first path greater than
-  // `after` (empty: from the first), at most `max`. Fewer means the end. The root itself has no name
-  // and is not listed. Changes between two calls show if they sort after the position.
+  // `after` (empty: from the first), at most `max`. Fewer means the end. The root itself has no
+  // name and is not listed. Changes between two calls show if they sort after the position.
   void Dump(Bytes after, size_t max, std::vector<DumpedName>* out) const;
 
   StateCounters counters() const;
@@ -178,6 +181,9 @@ class State {
   std::unique_ptr<Store> store_;
   std::unique_ptr<VisibleTree> tree_;
   uint64_t unknown_entries_ = 0;
+  // Slots: the records of an inode come together, and new names mostly in one directory.
+  uint32_t recent_inode_ = 0;
+  uint32_t recent_parent_ = 0;
 };
 
 }  // namespace cfsrepl

@@ -34,9 +34,9 @@ uint32_t FirstShownLink(const Store& store, const NameIndex& names, uint32_t ino
     if (!store.links[link].Has(kLinkShown)) continue;
     auto key = [&](uint32_t at) {
       Bytes name = names.VisibleName(at);
-      return std::make_pair(store.inodes[names.EffectiveParent(store.links[at])].inode,
-                            std::string_view(reinterpret_cast<const char*>(name.data()),
-                                             name.size()));
+      return std::make_pair(
+          store.inodes[names.EffectiveParent(store.links[at])].inode,
+          std::string_view(reinterpret_cast<const char*>(name.data()), name.size()));
     };
     if (first == 0 || key(link) < key(first)) first = link;
   }
@@ -96,14 +96,16 @@ std::vector<NamedValue> SetXattrs(const Store& store, const InodeRecord& inode) 
   for (uint32_t slot = inode.first_xattr; slot != 0; slot = store.xattrs[slot].next) {
     const XattrRecord& xattr = store.xattrs[slot];
     if (xattr.removed) continue;
-    xattrs.push_back({AsString(store.blobs.Get(xattr.key)), AsString(store.blobs.Get(xattr.value))});
+    xattrs.push_back(
+        {AsString(store.blobs.Get(xattr.key)), AsString(store.blobs.Get(xattr.value))});
   }
   std::sort(xattrs.begin(), xattrs.end(),
             [](const NamedValue& a, const NamedValue& b) { return a.key < b.key; });
   return xattrs;
 }
 
-// A walk of the tree in byte order of the whole path. A directory's subtree starts at its name and a
+// A walk of the tree in byte order of the whole path. A directory's subtree starts at its name and
+// a
 // '/', so names such as "a-b" and "a.c" come between "a" and what is in it: directories whose turn
 // has not come wait, the longest name first.
 class PathWalk {
@@ -245,8 +247,7 @@ std::vector<LinkId> State::HiddenDuplicates(Inode parent, Bytes name) const {
 
 Result<NameEntry> State::ResolvePath(Bytes path) const {
   if (path.empty() || path.front() != '/') {
-    return Status(Code::kInvalidArgument,
-                  "path " + QuoteBytes(path) + " does not start with '/'");
+    return Status(Code::kInvalidArgument, "path " + QuoteBytes(path) + " does not start with '/'");
   }
   NameEntry at = RootEntry();
   uint32_t directory = kRootSlot;

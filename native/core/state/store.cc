@@ -26,7 +26,8 @@ Store::Store()
 
 uint32_t Store::FindOrAddInode(Inode inode) {
   uint32_t slot = index_.Find(inode);
-  if (slot != 0) [[likely]] return slot;
+  if (slot != 0) [[likely]]
+    return slot;
   slot = inodes.Allocate();
   inodes[slot].inode = inode;
   index_.Add(inode, slot);
@@ -81,7 +82,8 @@ uint32_t Store::AddXattr(uint32_t inode, Bytes key) {
 }
 
 Bytes Store::Name(const LinkRecord& link) const {
-  if (link.name_bytes <= sizeof(link.name)) [[likely]] return Bytes(link.name, link.name_bytes);
+  if (link.name_bytes <= sizeof(link.name)) [[likely]]
+    return Bytes(link.name, link.name_bytes);
   uint32_t ref;
   std::memcpy(&ref, link.name, sizeof(ref));
   return blobs.Get(ref);

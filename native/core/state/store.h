@@ -5,8 +5,8 @@
 //   fields     of an inode: mode | owner | size and extent_ref | atime | mtime | flags and project
 //   xattr      (inode, key): a value, or removed
 //   link       (inode, LinkId): parent, name and whether removed, under one stamp. create, mkdir,
-//              symlink and link write it, rename writes it with the new name, unlink and rmdir write
-//              it as removed, and so does a rename onto it.
+//              symlink and link write it, rename writes it with the new name, unlink and rmdir
+//              write it as removed, and so does a rename onto it.
 // Entries come in any order, so an inode may be known by its number long before it is created.
 #ifndef CFS_REPL_STATE_STORE_H_
 #define CFS_REPL_STATE_STORE_H_
@@ -38,6 +38,11 @@ class Store {
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
   uint32_t FindOrAddInode(Inode inode);
+  // The same, for a caller who often asks for what it asked for last: *recent is that slot, or 0.
+  uint32_t FindOrAddInode(Inode inode, uint32_t* recent) {
+    if (*recent == 0 || inodes[*recent].inode != inode) *recent = FindOrAddInode(inode);
+    return *recent;
+  }
 
   uint32_t FindLink(uint32_t child, PackedSource id) const;  // 0 if absent
   // A link with a zero stamp, no parent and no name; `id` must be absent from `child`.

@@ -111,7 +111,8 @@ void VisibleTree::Settle() {
 
 // Only a directory with a removed link can live by its children.
 void VisibleTree::Doubt(uint32_t directory) {
-  if (store_->inodes[directory].has_removed) [[unlikely]] doubtful_.push_back(directory);
+  if (store_->inodes[directory].has_removed) [[unlikely]]
+    doubtful_.push_back(directory);
 }
 
 void VisibleTree::Attach(uint32_t link) {

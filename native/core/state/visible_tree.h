@@ -1,16 +1,18 @@
 // VisibleTree: which links live, and the tree they make. A pure function of the registers, kept
 // current: whoever changes a register brackets the change with the calls below.
 //
-// 1. A link lives by its own right if its child's kind is known and it is not removed, or the greatest
+// 1. A link lives by its own right if its child's kind is known and it is not removed, or the
+// greatest
 //    asserting stamp of the child (its birth, or a field whose writer knew of no removed link) is
 //    greater than the removal.
-// 2. A directory lives through one link, its candidate: the greatest that lives by its own right; if
+// 2. A directory lives through one link, its candidate: the greatest that lives by its own right;
+// if
 //    there is none, the greatest removed one, which then lives while the directory has a live child
-//    (rmdir against create inside keeps the directory). Read as a least fixed point: directories that
-//    hold up only each other are gone.
+//    (rmdir against create inside keeps the directory). Read as a least fixed point: directories
+//    that hold up only each other are gone.
 // 3. Candidates that live give each directory one parent. Where that makes a cycle (concurrent
-//    renames), the greatest link of the cycle is the cut: it shows in the root, under an alias if the
-//    root has its name.
+//    renames), the greatest link of the cycle is the cut: it shows in the root, under an alias if
+//    the root has its name.
 // 4. NameIndex gives the live links their visible names.
 //
 // "Greatest" is Store::CompareLinks throughout.
@@ -49,9 +51,7 @@ class VisibleTree {
     bool own_right = false;
   };
 
-  bool IsDirectory(uint32_t inode) const {
-    return store_->inodes[inode].kind == Kind::kDirectory;
-  }
+  bool IsDirectory(uint32_t inode) const { return store_->inodes[inode].kind == Kind::kDirectory; }
   bool LivesByOwnRight(uint32_t link) const;
   Candidate CandidateOf(uint32_t directory) const;
   uint32_t LiveChildren(uint32_t directory) const;

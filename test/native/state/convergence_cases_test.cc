@@ -219,15 +219,15 @@ TEST_F(ConvergenceTest, ACutDirectoryGetsAnAliasIfTheRootHasItsName) {
   Inode e = a.Mint(), other = b.Mint();
   TestEntry mkdir_e = a.Mkdir(kBefore, e, 1, "e");
   std::vector<TestEntry> before{create_f, mkdir_d, mkdir_e};
-  InEveryOrder(before,
-               {a.Rename(0x2000, d, mkdir_d.link(), 1, "d", e, "d"),
-                b.Rename(0x3000, e, mkdir_e.link(), 1, "e", d, "e"),
-                c.Mkdir(0x4000, other, 1, "e")},
-               [&](const State& s) {
-                 EXPECT_EQ(InodeAt(s, "/e"), other);
-                 EXPECT_EQ(InodeAt(s, "/" + Alias("e", mkdir_e)), e);
-                 EXPECT_EQ(InodeAt(s, "/" + Alias("e", mkdir_e) + "/d"), d);
-               });
+  InEveryOrder(
+      before,
+      {a.Rename(0x2000, d, mkdir_d.link(), 1, "d", e, "d"),
+       b.Rename(0x3000, e, mkdir_e.link(), 1, "e", d, "e"), c.Mkdir(0x4000, other, 1, "e")},
+      [&](const State& s) {
+        EXPECT_EQ(InodeAt(s, "/e"), other);
+        EXPECT_EQ(InodeAt(s, "/" + Alias("e", mkdir_e)), e);
+        EXPECT_EQ(InodeAt(s, "/" + Alias("e", mkdir_e) + "/d"), d);
+      });
 }
 
 TEST_F(ConvergenceTest, ACycleOfThreeRenames) {
@@ -266,9 +266,10 @@ TEST_F(ConvergenceTest, RenameIntoADirectoryRemovedElsewhere) {
 
 TEST_F(ConvergenceTest, RmdirAgainstCreateInside) {
   Inode x = a.Mint();
-  InEveryOrder(common,
-               {a.Create(0x2000, x, d, "x"), b.Rmdir(0x3000, d, mkdir_d.link(), 1, "d")},
-               [&](const State& s) { EXPECT_EQ(Paths(s), (Strings{"/d", "/d/x", "/f"})); });
+  InEveryOrder(common, {a.Create(0x2000, x, d, "x"), b.Rmdir(0x3000, d, mkdir_d.link(), 1, "d")},
+               [&](const State& s) {
+                 EXPECT_EQ(Paths(s), (Strings{"/d", "/d/x", "/f"}));
+               });
 }
 
 TEST_F(ConvergenceTest, ADirectoryKeptByItsChildGoesWithIt) {
@@ -286,7 +287,9 @@ TEST_F(ConvergenceTest, RmdirOfAWholeChainAgainstCreateAtItsEnd) {
   InEveryOrder({create_f, mkdir_d, mkdir_e},
                {b.Rmdir(0x3000, e, mkdir_e.link(), d, "e"),
                 b.Rmdir(0x4000, d, mkdir_d.link(), 1, "d"), a.Create(0x2000, x, e, "x")},
-               [&](const State& s) { EXPECT_EQ(Paths(s), (Strings{"/d", "/d/e", "/d/e/x", "/f"})); });
+               [&](const State& s) {
+                 EXPECT_EQ(Paths(s), (Strings{"/d", "/d/e", "/d/e/x", "/f"}));
+               });
 }
 
 TEST_F(ConvergenceTest, DirectoriesThatHoldUpOnlyEachOtherAreGone) {
@@ -305,8 +308,7 @@ TEST_F(ConvergenceTest, DirectoriesThatHoldUpOnlyEachOtherAreGone) {
 }
 
 TEST_F(ConvergenceTest, HardLinkAgainstUnlink) {
-  InEveryOrder(common,
-               {a.Link(0x2000, f, d, "g"), b.Unlink(0x3000, f, create_f.link(), 1, "f")},
+  InEveryOrder(common, {a.Link(0x2000, f, d, "g"), b.Unlink(0x3000, f, create_f.link(), 1, "f")},
                [&](const State& s) {
                  EXPECT_EQ(Paths(s), (Strings{"/d", "/d/g"}));
                  EXPECT_EQ(AttributesAt(s, "/d/g").nlink, 1u);
@@ -319,8 +321,7 @@ TEST_F(ConvergenceTest, TheSameHardLinkMadeTwiceShowsOnce) {
     EXPECT_EQ(Paths(s), (Strings{"/d", "/f", "/g"}));
     EXPECT_EQ(AttributesAt(s, "/g").nlink, 2u);
     EXPECT_EQ(s.LookupName(1, AsBytes(std::string("g")))->link, link_b.link());
-    EXPECT_EQ(s.HiddenDuplicates(1, AsBytes(std::string("g"))),
-              std::vector<LinkId>{link_a.link()});
+    EXPECT_EQ(s.HiddenDuplicates(1, AsBytes(std::string("g"))), std::vector<LinkId>{link_a.link()});
   });
   // An unlink that names only the visible one uncovers the other.
   InEveryOrder(common, {link_a, link_b, c.Unlink(0x4000, f, link_b.link(), 1, "g")},
@@ -380,12 +381,11 @@ TEST_F(ConvergenceTest, OneInodeNumberClaimedTwiceIsOneInode) {
     EXPECT_EQ(InodeAt(s, "/x/i"), in_x);
   });
   TestEntry create_later = b.Create(0x5000, x, 1, "y");
-  InEveryOrder(common, {mkdir, create_later, c.Create(0x4000, in_x, x, "i")},
-               [&](const State& s) {
-                 EXPECT_EQ(Paths(s), (Strings{"/d", "/f", "/x", "/y"}))
-                     << "a file has two names, and nothing in it";
-                 EXPECT_EQ(AttributesAt(s, "/x").nlink, 2u);
-               });
+  InEveryOrder(common, {mkdir, create_later, c.Create(0x4000, in_x, x, "i")}, [&](const State& s) {
+    EXPECT_EQ(Paths(s), (Strings{"/d", "/f", "/x", "/y"}))
+        << "a file has two names, and nothing in it";
+    EXPECT_EQ(AttributesAt(s, "/x").nlink, 2u);
+  });
 }
 
 TEST_F(ConvergenceTest, AnAliasGivesWayToARealName) {
@@ -396,10 +396,10 @@ TEST_F(ConvergenceTest, AnAliasGivesWayToARealName) {
     EXPECT_EQ(InodeAt(s, "/" + Alias("n", create_x)), z);
     EXPECT_EQ(InodeAt(s, "/" + Alias("n", create_x) + "~"), x);
   });
-  InEveryOrder(common,
-               {create_x, create_y, squatter,
-                c.Unlink(0x4000, z, squatter.link(), 1, Alias("n", create_x))},
-               [&](const State& s) { EXPECT_EQ(InodeAt(s, "/" + Alias("n", create_x)), x); });
+  InEveryOrder(
+      common,
+      {create_x, create_y, squatter, c.Unlink(0x4000, z, squatter.link(), 1, Alias("n", create_x))},
+      [&](const State& s) { EXPECT_EQ(InodeAt(s, "/" + Alias("n", create_x)), x); });
 }
 
 TEST_F(ConvergenceTest, AnAliasOfALongNameFits) {

@@ -13,10 +13,9 @@ TestEntry Journal::Make(Hlc hlc, Inode inode, Op op, const EntryPayload& parts,
   entry.origin = origin_;
   EncodePayload(op, parts, &entry.payload);
   lsn_++;
-  entry.header = EntryHeader(lsn_, hlc, inode, lsn_, 0,
-                             static_cast<uint32_t>(entry.payload.size()), 0, ShardOf(inode, 256),
-                             origin_.site, static_cast<uint8_t>(op), kEntrySchemaVersion,
-                             asserts_links ? kEntryAssertsLinks : 0, 0, 0);
+  entry.header = EntryHeader(lsn_, hlc, inode, lsn_, 0, static_cast<uint32_t>(entry.payload.size()),
+                             0, ShardOf(inode, 256), origin_.site, static_cast<uint8_t>(op),
+                             kEntrySchemaVersion, asserts_links ? kEntryAssertsLinks : 0, 0, 0);
   return entry;
 }
 
@@ -64,8 +63,7 @@ TestEntry Journal::Unlink(Hlc hlc, Inode inode, LinkId link, Inode parent,
   return Make(hlc, inode, Op::Unlink, parts);
 }
 
-TestEntry Journal::Rmdir(Hlc hlc, Inode inode, LinkId link, Inode parent,
-                         const std::string& name) {
+TestEntry Journal::Rmdir(Hlc hlc, Inode inode, LinkId link, Inode parent, const std::string& name) {
   EntryPayload parts;
   parts.parent = parent;
   parts.link = link;
@@ -86,8 +84,7 @@ TestEntry Journal::Rename(Hlc hlc, Inode inode, LinkId link, Inode parent, const
   return Make(hlc, inode, Op::Rename, parts);
 }
 
-TestEntry Journal::Setattr(Hlc hlc, Inode inode, const Attributes& attributes,
-                           bool asserts_links) {
+TestEntry Journal::Setattr(Hlc hlc, Inode inode, const Attributes& attributes, bool asserts_links) {
   EntryPayload parts;
   parts.attributes = attributes;
   return Make(hlc, inode, Op::Setattr, parts, asserts_links);

@@ -37,8 +37,8 @@ class Journal {
   Inode Mint() { return (uint64_t{origin_.site} << 48) | ++minted_; }
 
   TestEntry Create(Hlc hlc, Inode inode, Inode parent, const std::string& name);
-  TestEntry CreateAs(Hlc hlc, Inode inode, Inode parent, const std::string& name,
-                     uint32_t mode, uint32_t rdev = 0);
+  TestEntry CreateAs(Hlc hlc, Inode inode, Inode parent, const std::string& name, uint32_t mode,
+                     uint32_t rdev = 0);
   TestEntry Mkdir(Hlc hlc, Inode inode, Inode parent, const std::string& name);
   TestEntry Symlink(Hlc hlc, Inode inode, Inode parent, const std::string& name,
                     const std::string& target);
@@ -50,8 +50,7 @@ class Journal {
   // `asserts_links`: the writer knew of no removed link.
   TestEntry Chmod(Hlc hlc, Inode inode, uint32_t mode, bool asserts_links = true);
   TestEntry Chown(Hlc hlc, Inode inode, uint32_t uid, uint32_t gid, bool asserts_links = true);
-  TestEntry Write(Hlc hlc, Inode inode, uint64_t size, int64_t mtime_ns,
-                  bool asserts_links = true);
+  TestEntry Write(Hlc hlc, Inode inode, uint64_t size, int64_t mtime_ns, bool asserts_links = true);
   TestEntry Truncate(Hlc hlc, Inode inode, uint64_t size, bool asserts_links = true);
   TestEntry Setattr(Hlc hlc, Inode inode, const Attributes& attributes, bool asserts_links = true);
   TestEntry Setxattr(Hlc hlc, Inode inode, const std::string& key, const std::string& value);
@@ -70,7 +69,8 @@ class Journal {
 void Merge(State* state, const TestEntry& entry);
 void Merge(State* state, const std::vector<TestEntry>& entries);
 
-// One line for each visible name in path order: "/a dir 0755 uid gid size mtime nlink [-> target] {xattrs}".
+// One line for each visible name in path order: "/a dir 0755 uid gid size mtime nlink [-> target]
+// {xattrs}".
 std::vector<std::string> DumpLines(const State& state);
 // The paths alone.
 std::vector<std::string> Paths(const State& state);

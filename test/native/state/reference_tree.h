@@ -1,5 +1,5 @@
-// The visible tree computed naively from a set of entries: what VisibleTree keeps current must equal
-// this. Quadratic and worse, but short enough to be believed.
+// The visible tree computed naively from a set of entries: what VisibleTree keeps current must
+// equal this. Quadratic and worse, but short enough to be believed.
 #ifndef CFS_REPL_TEST_STATE_REFERENCE_TREE_H_
 #define CFS_REPL_TEST_STATE_REFERENCE_TREE_H_
 

@@ -38,10 +38,11 @@ class WildHistory {
     static const char* const kNames[] = {"a", "a", "b", "a~1.1a.1", "a~1.1a.1~"};
     return kNames[Below(std::size(kNames))];
   }
-  // Mostly one that was made, and then mostly of its own inode.
+  // Mostly one that was made, sometimes one whose making is never heard of. A link has one inode.
   std::pair<Inode, LinkId> AnyLink() {
     if (made_.empty() || Below(10) == 0) {
-      return {AnyInode(), {{static_cast<SiteId>(1 + Below(3)), 0x1a}, 1 + Below(12)}};
+      Inode inode = AnyInode();
+      return {inode, {{static_cast<SiteId>(1 + Below(3)), 0x1a}, 1000 + inode}};
     }
     return made_[Below(made_.size())];
   }
@@ -51,16 +52,20 @@ class WildHistory {
     Hlc hlc = 0x1000 * (1 + Below(12));
     Inode inode = AnyInode();
     switch (Below(14)) {
-      case 0: return Made(journal.Create(hlc, inode, AnyParent(inode), AnyName()));
-      case 1: return Made(journal.Symlink(hlc, inode, AnyParent(inode), AnyName(), "t"));
-      case 2: return Made(journal.Link(hlc, inode, AnyParent(inode), AnyName()));
+      case 0:
+        return Made(journal.Create(hlc, inode, AnyParent(inode), AnyName()));
+      case 1:
+        return Made(journal.Symlink(hlc, inode, AnyParent(inode), AnyName(), "t"));
+      case 2:
+        return Made(journal.Link(hlc, inode, AnyParent(inode), AnyName()));
       case 3:
       case 4: {
         auto [child, link] = AnyLink();
         return journal.Unlink(hlc, child, link, AnyParent(child), AnyName());
       }
       case 5:
-      case 6: return journal.Chmod(hlc, inode, Below(4096), Below(2) == 0);
+      case 6:
+        return journal.Chmod(hlc, inode, Below(4096), Below(2) == 0);
       case 7:
         return Below(2) == 0 ? journal.Setxattr(hlc, inode, AnyName(), std::to_string(hlc))
                              : journal.Removexattr(hlc, inode, AnyName());
@@ -72,7 +77,8 @@ class WildHistory {
         return journal.Rename(hlc, child, link, AnyParent(child), "a", AnyParent(child), AnyName(),
                               replaced);
       }
-      default: return Made(journal.Mkdir(hlc, inode, AnyParent(inode), AnyName()));
+      default:
+        return Made(journal.Mkdir(hlc, inode, AnyParent(inode), AnyName()));
     }
   }
 
