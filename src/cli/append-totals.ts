@@ -56,8 +56,8 @@ export class AppendTotals {
 
 export function renderTotals(totals: AppendTotals): string {
   const noun = totals.appended === 1 ? 'entry' : 'entries';
-  const range = `LSN ${formatCount(totals.firstLsn)} to ${formatCount(totals.lastLsn)}`;
-  const where = totals.lastLsn === '0' ? '' : ` (${range})`;
+  const first = totals.firstLsn === totals.lastLsn ? '' : `${formatCount(totals.firstLsn)} to `;
+  const where = totals.lastLsn === '0' ? '' : ` (LSN ${first}${formatCount(totals.lastLsn)})`;
   const parts = [`appended ${formatCount(totals.appended)} ${noun}${where}`];
   if (totals.duplicates > 0) parts.push(`${formatCount(totals.duplicates)} were there already`);
   if (totals.unchanged > 0) parts.push(`${formatCount(totals.unchanged)} change nothing`);

@@ -240,14 +240,16 @@ export function renderCursors(cursors: JsonObject, style: Style): string {
   );
 }
 
+function checkpointText(journal: JsonObject): string {
+  const checkpoint = objectAt(journal, 'checkpoint');
+  if (numberAt(checkpoint, 'seq') === 0) return 'none yet';
+  const unixMs = numberAt(checkpoint, 'unix_ms');
+  const when = unixMs === 0 ? 'from before the start' : `of ${formatTime(unixMs)}`;
+  return `number ${textAt(checkpoint, 'seq')} ${when}, ${formatBytes(numberAt(checkpoint, 'bytes'))}`;
+}
+
 export function renderJournal(journal: JsonObject, style: Style): string {
   const position = objectAt(journal, 'position');
-  const checkpoint = objectAt(journal, 'checkpoint');
-  const checkpointText =
-    numberAt(checkpoint, 'seq') === 0
-      ? 'none yet'
-      : `number ${textAt(checkpoint, 'seq')} of ${formatTime(numberAt(checkpoint, 'unix_ms'))}, ` +
-        formatBytes(numberAt(checkpoint, 'bytes'));
   return renderPairs(
     [
       ['journal', `${stoppedText(journal, style)}, ${textAt(journal, 'io_backend')}`],
@@ -266,11 +268,11 @@ export function renderJournal(journal: JsonObject, style: Style): string {
       ],
       [
         'commits',
-        `${formatCount(numberAt(journal, 'groups'))} groups of ` +
+        `${formatNouns(numberAt(journal, 'groups'), 'group')} of ` +
           `${formatBytes(numberAt(journal, 'group_bytes'))} in all, ` +
           `${formatDuration(numberAt(journal, 'sync_ms_mean'))} a sync`,
       ],
-      ['checkpoint', checkpointText],
+      ['checkpoint', checkpointText(journal)],
     ],
     style,
   );
