@@ -1,6 +1,6 @@
 /** What `cfs` says when it is called wrongly, when no agent answers, and what shells complete. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,3 +161,19 @@ for (const [words, expected] of completed) {
     );
   });
 }
+
+/** Every command that does something, found as a shell finds them. */
+async function leaves(path: readonly string[]): Promise<string[]> {
+  const { stdout } = await cfs(['__complete', '--', ...path, '']);
+  const names = stdout.split('\n').filter((name) => name !== '' && name !== 'help');
+  if (names.length === 0) return [path.join(' ')];
+  return (await Promise.all(names.map((name) => leaves([...path, name])))).flat();
+}
+
+test('docs/cli.md has an example of every command', async () => {
+  const text = readFileSync(join(__dirname, '../../../../docs/cli.md'), 'utf8');
+  const commands = await leaves([]);
+  assert.ok(commands.length > 15);
+  const missing = commands.filter((command) => !text.includes(`cfs ${command}`));
+  assert.deepEqual(missing, []);
+});
