@@ -1,25 +1,26 @@
-/** A site that only receives, and measures its own event loop while it does. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { runEmbedded } from './embedded';
+/** A site that only receives: it measures itself, and notes when what came was durable. */
+import { UsageMeter, engineNumbers, runEmbedded, sharedClockUs } from './embedded';
 
-const RESOLUTION_MS = 5;
-const NS_PER_MS = 1e6;
-
-void runEmbedded(async (node) => {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  process.on('SIGUSR2', () => {
-    const lagMs = Math.max(0, delay.percentile(99) / NS_PER_MS - RESOLUTION_MS);
-    const { rss } = process.memoryUsage();
-    process.stdout.write(
-      `result ${JSON.stringify({ lagMs, rssBytes: rss, engine: countersOf(node.status().engine) })}\n`,
-    );
-    delay.reset();
-  });
-  delay.enable();
-  return undefined;
-});
-
-function countersOf(engine: object): Record<string, string | number> {
-  const entries = Object.entries(engine).filter(([, value]) => typeof value !== 'object');
-  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+/** Up to `lsn`, everything was durable and merged at `atUs` of the shared clock. */
+export interface AppliedMark {
+  readonly lsn: number;
+  readonly atUs: number;
 }
+
+void runEmbedded((node) => {
+  const meter = new UsageMeter();
+  let applied: AppliedMark[] = [];
+  node.on('applied', ({ lastLsn }) => {
+    applied.push({ lsn: Number(lastLsn), atUs: sharedClockUs() });
+  });
+  return {
+    start: () => {
+      applied = [];
+      meter.start();
+      return {};
+    },
+    usage: () => meter.usage(),
+    applied: () => applied,
+    engine: () => engineNumbers(node),
+  };
+});

@@ -1,79 +1,96 @@
 /**
  * A metadata server with the library inside: makes inodes, then changes them as fast as the journal
- * takes it, until its peers have durably applied the last change.
+ * takes it, or at a steady rate, until its peers have durably applied the last change.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { OpBatch, type Node } from '../../src';
-import { runEmbedded } from './embedded';
+import { type Node, OpBatch } from '../../src';
+import { type Usage, UsageMeter, engineNumbers, runEmbedded, sharedClockUs } from './embedded';
 
 export interface SourceTask {
   readonly inodes: number;
+  /** Changes that `run` makes. */
   readonly entries: number;
   readonly batchEntries: number;
   readonly appendsInFlight: number;
+  /** Of `pace`. */
+  readonly entriesPerSecond: number;
 }
 
-export interface SourceResult {
-  readonly entries: number;
+export interface RunResult extends Usage {
   readonly seconds: number;
   /** Until the last was durable here. */
   readonly appendSeconds: number;
-  readonly eventLoopDelayMs: number;
-  readonly cpuSeconds: number;
   readonly frames: number;
-  readonly bytesIn: number;
-  readonly bytesCompacted: number;
+  readonly entriesSent: number;
   readonly bytesSent: number;
+  /** Chosen for the first peer, at the end. */
+  readonly codec: string;
 }
 
-const RESOLUTION_MS = 5;
-const NS_PER_MS = 1e6;
+/** An append call at `atUs` of the shared clock made the journal reach `lsn`. */
+export interface AppendMark {
+  readonly lsn: number;
+  readonly atUs: number;
+}
+
 const CREATES_PER_BATCH = 4096;
+const TICK_MS = 1;
 
-void runEmbedded(async (node, task: SourceTask): Promise<SourceResult> => {
-  const peers = node.config.peers.map((peer) => peer.site);
-  const inodes = await makeInodes(node, task.inodes);
-  const created = node.status().engine.lastLsn;
-  await Promise.all(peers.map((peer) => node.waitFor(peer, created)));
-
-  const batches = makeChanges(inodes, task);
-  const before = node.status().engine;
-  const cpuBefore = process.cpuUsage();
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delay.enable();
-  const start = performance.now();
-  const lastLsn = await appendAll(node, batches, task.appendsInFlight);
-  const appended = performance.now();
-  await Promise.all(peers.map((peer) => node.waitFor(peer, lastLsn)));
-  const end = performance.now();
-  delay.disable();
-  const cpu = process.cpuUsage(cpuBefore);
-  const after = node.status().engine;
+void runEmbedded((node, job) => {
+  const task = job as SourceTask;
+  let inodes: Float64Array = new Float64Array(0);
   return {
-    entries: task.entries,
-    seconds: (end - start) / 1000,
-    appendSeconds: (appended - start) / 1000,
-    eventLoopDelayMs: Math.max(0, delay.percentile(99) / NS_PER_MS - RESOLUTION_MS),
-    cpuSeconds: (cpu.user + cpu.system) / 1e6,
-    frames: after.framesSealed - before.framesSealed,
-    bytesIn: after.sealedBytesIn - before.sealedBytesIn,
-    bytesCompacted: after.sealedBytesCompacted - before.sealedBytesCompacted,
-    bytesSent: after.sealedBytesOut - before.sealedBytesOut,
+    prepare: async () => {
+      inodes = await makeInodes(node, task.inodes);
+      await replicated(node, node.status().engine.lastLsn);
+      return { inodes: inodes.length };
+    },
+    run: () => run(node, inodes, task),
+    pace: () => pace(node, inodes, task),
+    engine: () => engineNumbers(node),
   };
 });
 
-async function makeInodes(node: Node, count: number): Promise<bigint[]> {
-  const inodes: bigint[] = [];
-  while (inodes.length < count) {
+/** Resolves when every peer holds `lsn` durably. */
+async function replicated(node: Node, lsn: bigint): Promise<void> {
+  await Promise.all(node.config.peers.map((peer) => node.waitFor(peer.site, lsn)));
+}
+
+/** Files of 16-byte names in the root. Their numbers of these sites are below 2^53. */
+async function makeInodes(node: Node, count: number): Promise<Float64Array> {
+  const inodes = new Float64Array(count);
+  for (let first = 0; first < count; first += CREATES_PER_BATCH) {
     const batch = new OpBatch();
-    const end = Math.min(count, inodes.length + CREATES_PER_BATCH);
-    for (let i = inodes.length; i < end; i++) {
-      batch.add({ op: 'create', parent: 1n, name: `file-${i}`, mode: 0o644 });
+    const end = Math.min(count, first + CREATES_PER_BATCH);
+    for (let i = first; i < end; i++) {
+      const name = `file-${String(i).padStart(11, '0')}`;
+      batch.add({ op: 'create', parent: 1n, name, mode: 0o644 });
     }
     const result = await node.append(batch, { wantInodes: true });
-    inodes.push(...(result.inodes ?? []));
+    result.inodes?.forEach((inode, index) => (inodes[first + index] = Number(inode)));
   }
   return inodes;
+}
+
+async function run(node: Node, inodes: Float64Array, task: SourceTask): Promise<RunResult> {
+  const batches = makeChanges(inodes, task);
+  const before = node.status().engine;
+  const meter = new UsageMeter();
+  meter.start();
+  const startMs = performance.now();
+  const lastLsn = await appendAll(node, batches, task.appendsInFlight);
+  const appendedMs = performance.now();
+  await replicated(node, lastLsn);
+  const endMs = performance.now();
+  const { engine: after, peers } = node.status();
+  return {
+    ...meter.usage(),
+    seconds: (endMs - startMs) / 1000,
+    appendSeconds: (appendedMs - startMs) / 1000,
+    frames: after.framesSealed - before.framesSealed,
+    entriesSent: after.sealedEntriesOut - before.sealedEntriesOut,
+    bytesSent: after.sealedBytesOut - before.sealedBytesOut,
+    codec: peers[0]?.codec ?? 'none',
+  };
 }
 
 /** A 32-bit xorshift: the load must cost little beside what is measured, and be the same each time. */
@@ -87,25 +104,30 @@ function randomNumbers(): () => number {
   };
 }
 
-/** Batches one after another: what a server's request handlers would do is part of what is measured. */
-function* makeChanges(inodes: readonly bigint[], task: SourceTask): Generator<OpBatch> {
+/** Adds changes of random inodes to a batch: entries of 128 bytes. */
+function changeMaker(inodes: Float64Array): (batch: OpBatch, count: number) => void {
   const random = randomNumbers();
   const times = Array.from({ length: 1024 }, () => 1_700_000_000_000_000_000n + BigInt(random()));
-  let left = task.entries;
-  while (left > 0) {
-    const batch = new OpBatch(task.batchEntries * 128);
-    const count = Math.min(left, task.batchEntries);
+  return (batch, count) => {
     for (let i = 0; i < count; i++) {
-      const inode = inodes[random() % inodes.length] ?? 1n;
-      batch.setattr(inode, {
-        mode: random() & 0o777,
-        uid: random() % 5000,
-        gid: random() % 500,
+      const bits = random();
+      batch.setattr(inodes[random() % inodes.length] ?? 0, {
+        mode: bits & 0o777,
+        uid: (bits >>> 9) % 5000,
+        gid: (bits >>> 9) % 500,
         size: random(),
-        mtimeNs: times[random() & 1023] ?? 0n,
+        mtimeNs: times[bits >>> 22] ?? 0n,
       });
     }
-    left -= count;
+  };
+}
+
+/** Batches one after another: what a server's request handlers would do is part of what is measured. */
+function* makeChanges(inodes: Float64Array, task: SourceTask): Generator<OpBatch> {
+  const change = changeMaker(inodes);
+  for (let left = task.entries; left > 0; left -= task.batchEntries) {
+    const batch = new OpBatch(task.batchEntries * 128);
+    change(batch, Math.min(left, task.batchEntries));
     yield batch;
   }
 }
@@ -123,4 +145,28 @@ async function appendAll(
   }
   for (const append of inFlight) last = await append;
   return last;
+}
+
+/** One append call an entry, spread over the time as evenly as timers are; says when each was called. */
+async function pace(
+  node: Node,
+  inodes: Float64Array,
+  task: SourceTask,
+): Promise<readonly AppendMark[]> {
+  const change = changeMaker(inodes);
+  const marks: Promise<AppendMark>[] = [];
+  const startMs = performance.now();
+  while (marks.length < task.entries) {
+    const dueByNow = ((performance.now() - startMs) / 1000) * task.entriesPerSecond;
+    while (marks.length < Math.min(task.entries, dueByNow)) {
+      const batch = new OpBatch(128);
+      change(batch, 1);
+      const atUs = sharedClockUs();
+      marks.push(node.append(batch).then(({ lastLsn }) => ({ lsn: Number(lastLsn), atUs })));
+    }
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  }
+  const made = await Promise.all(marks);
+  await replicated(node, node.status().engine.durableLsn);
+  return made;
 }

@@ -1,4 +1,5 @@
-/** What a benchmark finds, and how it is shown. */
+/** What a benchmark finds, and what it is given. */
+import type { BenchOptions } from '../options';
 
 export interface Measurement {
   readonly bench: string;
@@ -11,24 +12,29 @@ export interface Measurement {
 }
 
 export interface BenchContext {
-  /** A folder on the disk to be measured. */
+  /** A folder on the disk to be measured, removed afterwards. */
   readonly directory: string;
+  readonly options: BenchOptions;
   /** Says what is going on; not part of the result. */
   readonly say: (text: string) => void;
+  /** Says what is not measured, and why. */
+  readonly skip: (text: string) => void;
 }
 
 export type Bench = (context: BenchContext) => AsyncIterable<Measurement>;
 
-export function formatValue(value: number): string {
-  if (Math.abs(value) >= 10_000) return Math.round(value).toLocaleString('en-US');
-  if (Math.abs(value) >= 100) return value.toFixed(0);
-  return value.toPrecision(3);
+/** A measurement beside its reference. */
+export function beside(
+  measured: Omit<Measurement, 'reference' | 'ratio'>,
+  reference: { readonly name: string; readonly value: number } | undefined,
+): Measurement {
+  if (reference === undefined) return measured;
+  return { ...measured, reference, ratio: rounded(measured.value / reference.value) };
 }
 
-export function formatParams(params: Measurement['params']): string {
-  return Object.entries(params)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
+/** To four digits: nothing here is known better. */
+export function rounded(value: number): number {
+  return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
 /** The value at `fraction` of the sorted values; NaN of none. */

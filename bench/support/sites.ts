@@ -4,17 +4,21 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import type { ConfigInput } from '../../src';
 import { initTls, siteFiles } from '../../src/security/tls-init';
+import type { CodecChoice } from '../options';
+import { freePort } from './processes';
 
 const CLUSTER_UUID = '5b1f4c0e-8b0e-4c53-9d0e-2f6a4f0f7c11';
 const READY_LINE = 'ready';
 
 /** What a site's configuration may change from the defaults. */
-export type SiteChange = Partial<Pick<ConfigInput, 'journal' | 'checkpoint' | 'conduit' | 'batch'>> & {
-  readonly codec?: 'auto' | 'none' | 'lz4' | 'zstd';
+export type SiteChange = Partial<
+  Pick<ConfigInput, 'journal' | 'checkpoint' | 'conduit' | 'batch'>
+> & {
+  readonly codec?: CodecChoice;
 };
 
 export class Sites {
@@ -31,7 +35,7 @@ export class Sites {
 
   /** Sites 1 to `count`; site 1 is a peer of all others, and each of them of site 1. */
   static async make(count: number, base: string, change: SiteChange = {}): Promise<Sites> {
-    const directory = mkdtempSync(join(base, 'cfs-bench-'));
+    const directory = mkdtempSync(join(base, 'sites-'));
     const ids = Array.from({ length: count }, (_, index) => index + 1);
     await initTls({
       directory: join(directory, 'tls'),
@@ -75,11 +79,23 @@ export class Sites {
     const file = join(this.directory, `site-${site}.json`);
     writeFileSync(file, JSON.stringify({ config: this.config(site), task }));
     const path = join(__dirname, '..', 'load', `${program}.js`);
-    const child = spawn(process.execPath, [path, file], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#children.add(child);
-    const started = new SiteProcess(child);
+    const started = new SiteProcess(this.#spawn([path, file], 'pipe'));
     await started.line(READY_LINE);
     return started;
+  }
+
+  /** Starts `cfs-repl`, the agent as it ships; its log goes to standard error. */
+  startAgent(site: number): ChildProcess {
+    const file = join(this.directory, `site-${site}.yaml`);
+    writeFileSync(file, stringify(withFileKeys(this.config(site))));
+    const daemon = join(__dirname, '..', '..', 'src', 'daemon.js');
+    return this.#spawn([daemon, '--config', file], 2);
+  }
+
+  #spawn(args: readonly string[], stdout: 'pipe' | 2): ChildProcess {
+    const child = spawn(process.execPath, args, { stdio: ['pipe', stdout, 'inherit'] });
+    this.#children.add(child);
+    return child;
   }
 
   destroy(): void {
@@ -104,6 +120,7 @@ export class SiteProcess {
       this.#lines.push(...parts);
       this.#waiting?.();
     });
+    child.stdin?.on('error', () => undefined); // its end is told below
     child.on('exit', () => {
       this.#ended = true;
       this.#waiting?.();
@@ -129,23 +146,27 @@ export class SiteProcess {
     }
   }
 
-  async result<T>(): Promise<T> {
-    return JSON.parse(await this.line('result')) as T;
+  /** Sends a command and reads what it answers. */
+  async ask<T>(command: string): Promise<T> {
+    this.send(command);
+    return JSON.parse(await this.line(`${command} `)) as T;
   }
 
-  async stop(): Promise<void> {
+  /** Ends it as a power cut would. */
+  async kill(): Promise<void> {
     if (this.#ended) return;
     const exited = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.send('stop');
+    this.#child.kill('SIGKILL');
     await exited;
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
+/** `dataDir` is `data_dir` in a file. */
+function withFileKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withFileKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const spell = (key: string): string => key.replace(/[A-Z]/g, (big) => `_${big.toLowerCase()}`);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [spell(key), withFileKeys(inner)]),
+  );
 }

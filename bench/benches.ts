@@ -1,0 +1,26 @@
+/** Every benchmark by name, in the order in which `all` runs them. */
+import { appendLatency } from './append-latency';
+import { coreBench } from './core-bench';
+import { eventLoop } from './event-loop';
+import { lag } from './lag';
+import { memory } from './memory';
+import { peers } from './peers/peers';
+import { recover } from './recover';
+import { replicate } from './replicate';
+import { scale } from './scale';
+import type { Bench } from './support/measurement';
+
+export const benches: ReadonlyMap<string, Bench> = new Map([
+  ['crc', coreBench('crc')],
+  ['codec', coreBench('codec')],
+  ['compact', coreBench('compact')],
+  ['wal', coreBench('wal')],
+  ['append-latency', appendLatency],
+  ['replicate', replicate],
+  ['lag', lag],
+  ['recover', recover],
+  ['memory', memory],
+  ['scale', scale],
+  ['event-loop', eventLoop],
+  ['peers', peers],
+]);
