@@ -1,4 +1,5 @@
 /** What the admin API needs of a node (admin/admin-target.ts), from a running node. */
+import type { CollectResult } from '../bindings';
 import type { AdminTarget, TailOptions } from './admin/admin-target';
 import { entryToLine } from './journal/entry-json';
 import type { Node } from './node';
@@ -15,13 +16,22 @@ async function* tailLines(node: Node, options: TailOptions): AsyncGenerator<stri
   for await (const entries of batches) yield entries.map(entryToLine).join('');
 }
 
+/** What the newest checkpoint does not cover is needed for recovery, so an aggressive one makes a new. */
+async function collect(
+  node: Node,
+  options: { aggressive: boolean; auditOnly: boolean },
+): Promise<CollectResult> {
+  if (options.aggressive && !options.auditOnly) await node.checkpoint();
+  return node.collect(options);
+}
+
 export function adminTargetOf(node: Node): AdminTarget {
   const { tls } = node.config;
   return {
     status: () => node.status(),
     health: () => node.health(),
     metricsText: () => node.metrics.text(),
-    collect: (options) => node.collect(options),
+    collect: (options) => collect(node, options),
     lookup: (inode) => node.lookup(inode),
     lookupPath: (path) => node.lookup(path),
     list: (path, after, max) => node.list(path, after, max),
