@@ -162,10 +162,13 @@ export class Engine {
 
   /**
    * A feed for a reader that has `held`. Throws TruncatedError when the journal no longer holds what
-   * comes next.
+   * comes next. Who wants other sites' frames too (`FeedOptions.forward`) says so here as well, so that
+   * the feed starts early enough for them.
    */
-  openFeed(held: readonly OriginCursor[]): Feed {
-    return new Feed(native.engineOpenFeed(this.#handle, flattenCursors('held', held)), this);
+  openFeed(held: readonly OriginCursor[], options: { forward?: boolean } = {}): Feed {
+    const forward = checkBoolean('forward', options.forward ?? false);
+    const cursors = flattenCursors('held', held);
+    return new Feed(native.engineOpenFeed(this.#handle, cursors, forward), this);
   }
 
   /**

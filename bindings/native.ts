@@ -118,7 +118,7 @@ export interface NativeFunctions {
   engineSetPeerCursor(engine: EngineHandle, site: number, cursors: BigUint64Array): void;
   enginePeerCursor(engine: EngineHandle, site: number): BigUint64Array;
   engineBacklog(engine: EngineHandle, heldLsn: bigint): Backlog;
-  engineOpenFeed(engine: EngineHandle, cursors: BigUint64Array): FeedHandle;
+  engineOpenFeed(engine: EngineHandle, cursors: BigUint64Array, forward: boolean): FeedHandle;
   /** This and the three below answer rows (inode-rows.ts). */
   engineLookup(engine: EngineHandle, inode: bigint): Promise<Uint8Array>;
   engineLookupPath(engine: EngineHandle, path: Uint8Array): Promise<Uint8Array>;

@@ -51,12 +51,14 @@ FeedOptions ReadOptions(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-// (engine, cursors)
+// (engine, cursors, forward)
 Napi::Value EngineOpenFeed(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
-  auto opened = engine->OpenFeed(ToCursors(info[1]));
+  const bool forward = info[2].As<Napi::Boolean>().Value();
+  auto held = ToCursors(info[1]);
+  auto opened = forward ? engine->OpenForwardingFeed(held) : engine->OpenFeed(held);
   if (!opened.ok()) return Throw(env, opened.status());
   auto handle = EngineHandle::Of(info[0]);
   auto feed = std::make_shared<FeedHandle>();

@@ -1,5 +1,5 @@
 /** Imports a real directory tree: walks it and appends what it finds, at the journal's pace. */
-import type { CfsError} from '../../bindings';
+import type { CfsError } from '../../bindings';
 import { type AppendOptions, type AppendResult, type Operation } from '../../bindings';
 import { type WalkOptions, type WalkTotals, walkTree } from './walk-tree';
 

@@ -111,6 +111,7 @@ export class SyncPeer {
       counters,
       nowMs,
       idleCores,
+      onLimited: (message) => this.#block(message),
     });
     const receiver = new PeerReceiver({
       engine,
@@ -191,14 +192,20 @@ export class SyncPeer {
     if (this.#link?.session !== session) return; // its end is the reason
     const code = error instanceof CfsError ? error.code : 'CFS_INTERNAL';
     const message = error instanceof Error ? error.message : String(error);
-    this.counters.refused(code);
     if (code === 'CFS_TRUNCATED') {
-      // It can still send to us. What it lacks must come to it another way.
-      this.#blocked = `it lacks journal that has been collected here: ${message}`;
-    } else {
-      session.close('internal', message);
+      this.#block(message); // it can still send to us
+      return;
     }
+    this.counters.refused(code);
+    session.close('internal', message);
     this.#options.onError(code, message);
+  }
+
+  /** What the peer lacks must come to it another way. */
+  #block(message: string): void {
+    this.#blocked = `it lacks journal that has been collected here: ${message}`;
+    this.counters.refused('CFS_TRUNCATED');
+    this.#options.onError('CFS_TRUNCATED', message);
   }
 }
 

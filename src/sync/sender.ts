@@ -4,7 +4,14 @@
  * Reads the feed from what the peer said it holds; so after any interruption the next session's sender
  * goes on exactly there. Memory is what is in flight: `send-window.ts` bounds it.
  */
-import type { CodecName, Engine, Feed, OriginCursor, SealedFrame } from '../../bindings';
+import {
+  type CodecName,
+  type Engine,
+  type Feed,
+  type OriginCursor,
+  type SealedFrame,
+  TruncatedError,
+} from '../../bindings';
 import { CodecChooser, type ChooserReport } from './codec-chooser';
 import { ShardCursors, fromWire, lsnOf } from './cursors';
 import type { PeerCounters } from './peer-counters';
@@ -37,6 +44,8 @@ export interface SenderOptions {
   readonly nowMs: () => number;
   /** Cores of this machine that nobody uses, lately. */
   readonly idleCores: () => number;
+  /** The peer lost journal of its own that cannot be given back from here. */
+  readonly onLimited: (message: string) => void;
 }
 
 /** Bytes of an entry's header: what a frame has room for is guessed with it. */
@@ -65,7 +74,7 @@ export class PeerSender {
   readonly #wakeup = new Wakeup();
   readonly #shards = new ShardCursors();
   #stopped = false;
-  readonly #forward: boolean;
+  #forward: boolean;
   /** Of each origin that goes to this peer: what is in a frame, or was held by the peer. */
   readonly #sealed = new Map<string, bigint>();
   #acked: bigint;
@@ -159,8 +168,7 @@ export class PeerSender {
    * journal no longer holds what it lacks, and with whatever stops the engine.
    */
   async run(): Promise<void> {
-    const { engine, session } = this.#options;
-    const feed = engine.openFeed(fromWire(session.hello.cursors));
+    const feed = this.#openFeed();
     let ahead: Promise<FeedAnswer> | undefined;
     try {
       while (!this.#isOver()) {
@@ -176,6 +184,8 @@ export class PeerSender {
         if (frame === undefined) {
           // All that was durable when it was asked for is behind it, sent or not for this peer.
           for (const cursor of heldBefore) this.#sealed.set(originKey(cursor), cursor.lsn);
+          // A peer that had lost its own has it back; what others write now, they send it themselves.
+          this.#forward = false;
           continue;
         }
         this.#noteSealed(frame);
@@ -204,6 +214,20 @@ export class PeerSender {
     this.#awaitingCredit = false;
     this.#noteFull(this.#options.nowMs());
     return granted;
+  }
+
+  #openFeed(): Feed {
+    const { engine, session, onLimited } = this.#options;
+    const held = fromWire(session.hello.cursors);
+    try {
+      return engine.openFeed(held, { forward: this.#forward });
+    } catch (error) {
+      if (!this.#forward || !(error instanceof TruncatedError)) throw error;
+      // What the peer lost is gone here, too; what is ours may still go there.
+      this.#forward = false;
+      onLimited(error.message);
+      return engine.openFeed(held);
+    }
   }
 
   /** True when the next frame should be made now; otherwise waits for a reason to ask again. */

@@ -112,14 +112,19 @@ void Books::SetPeers(std::vector<SiteId> peers) {
   peers_ = std::move(peers);
 }
 
-Result<Position> Books::StartFor(const VersionVector& held) const {
+Result<Position> Books::StartFor(const VersionVector& held, SiteId site) const {
   std::lock_guard lock(mutex_);
   if (index_.empty()) return end_;
-  const Position start = index_.StartFor(held, site_);
+  const Position start = index_.StartFor(held, site);
   if (start != Position{}) return start;
+  if (site == 0) {
+    return Status(Code::kTruncated,
+                  "the journal no longer holds all that the reader lacks of other sites: it was "
+                  "collected");
+  }
   return Status(Code::kTruncated,
                 "the journal no longer holds what follows LSN " + std::to_string(held.Get(own_)) +
-                    " of site " + std::to_string(site_) + ": it was collected");
+                    " of site " + std::to_string(site) + ": it was collected");
 }
 
 Books::Mark Books::TakeMark() const {

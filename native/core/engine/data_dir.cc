@@ -26,11 +26,12 @@ uint64_t RandomU64() {
 }
 
 // Milliseconds in the top 42 bits, so that incarnations of a site ascend and a person can date
-// them; 22 random bits, so that two directories made at once differ.
+// them; random bits below, so that two directories made at once differ.
 uint64_t NewIncarnation(uint64_t previous) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const uint64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  const uint64_t minted = (ms << 22) | (RandomU64() & ((1u << 22) - 1));
+  constexpr uint64_t kRandomMask = (uint64_t{1} << kIncarnationMsShift) - 1;
+  const uint64_t minted = (ms << kIncarnationMsShift) | (RandomU64() & kRandomMask);
   return minted > previous ? minted : previous + 1;
 }
 

@@ -20,6 +20,9 @@
 
 namespace cfsrepl {
 
+// An incarnation's bits from here on are milliseconds since the Unix epoch.
+inline constexpr int kIncarnationMsShift = 22;
+
 struct Identity {
   Uuid cluster;
   Origin origin;

@@ -247,6 +247,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // Opens a feed for a reader that has `held`. kTruncated as in Feed::Next.
   virtual Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) = 0;
+  // One that starts early enough for FeedOptions::forward: at what the reader lacks of any origin.
+  virtual Result<std::unique_ptr<Feed>> OpenForwardingFeed(
+      const std::vector<OriginCursor>& held) = 0;
 
   // [slow] Each answers kNotFound, kNotDirectory with the path.
   virtual Result<InodeInfo> Lookup(Inode inode) = 0;

@@ -122,8 +122,19 @@ Engine::Backlog EngineImpl::BacklogFrom(Lsn held_lsn) const {
 }
 
 Result<std::unique_ptr<Feed>> EngineImpl::OpenFeed(const std::vector<OriginCursor>& held) {
+  return OpenFeedOf(options_.site, held);
+}
+
+Result<std::unique_ptr<Feed>> EngineImpl::OpenForwardingFeed(
+    const std::vector<OriginCursor>& held) {
+  return OpenFeedOf(0, held);
+}
+
+// For a reader of `site`'s origins, or of all when it is 0.
+Result<std::unique_ptr<Feed>> EngineImpl::OpenFeedOf(SiteId site,
+                                                     const std::vector<OriginCursor>& held) {
   const VersionVector vector = ToVersionVector(held);
-  Result<Position> start = parts_.books->StartFor(vector);
+  Result<Position> start = parts_.books->StartFor(vector, site);
   if (!start.ok()) return start.status();
   return std::unique_ptr<Feed>(std::make_unique<LogFeed>(feeds_, start.value(), vector));
 }

@@ -33,6 +33,7 @@ class EngineImpl final : public Engine {
   void SetPeers(const std::vector<SiteId>& peers) override;
   Backlog BacklogFrom(Lsn held_lsn) const override;
   Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) override;
+  Result<std::unique_ptr<Feed>> OpenForwardingFeed(const std::vector<OriginCursor>& held) override;
 
   Result<InodeInfo> Lookup(Inode inode) override;
   Result<InodeInfo> LookupPath(Bytes path) override;
@@ -49,6 +50,7 @@ class EngineImpl final : public Engine {
  private:
   void RunCheckpoints();
   Position RetentionFloor() const;
+  Result<std::unique_ptr<Feed>> OpenFeedOf(SiteId site, const std::vector<OriginCursor>& held);
   Result<InodeInfo> Describe(Inode inode);
 
   const EngineOptions options_;

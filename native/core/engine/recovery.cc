@@ -1,5 +1,6 @@
 #include "engine/recovery.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "engine/log_items.h"
@@ -31,6 +32,7 @@ class Recovery {
   Status Replay(const RecordView& record);
   Status ReplayFrame(const Item& item, Lsn* own_lsn, Hlc* own_hlc);
   void CarryMarksOver();
+  void StartInodesAfresh();
   void Report(const char* phase, uint64_t done_bytes, uint64_t total_bytes) {
     if (progress_) progress_({phase, done_bytes, total_bytes});
   }
@@ -52,6 +54,7 @@ Result<Recovered> Recovery::Run() {
   CFS_RETURN_IF_ERROR(LoadNewestCheckpoint());
   CFS_RETURN_IF_ERROR(OpenLog());
   CarryMarksOver();
+  StartInodesAfresh();
   out_.checkpoint = loaded_.info;
   out_.duration_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
   return std::move(out_);
@@ -201,6 +204,20 @@ void Recovery::CarryMarksOver() {
                         metadata.SeqOf(origin, static_cast<Shard>(shard)));
     }
   }
+}
+
+// An earlier incarnation may have minted inode numbers that this one has not seen: its journal is lost,
+// or is still with a peer. So each starts where the clock stands, in milliseconds since 2024 (its
+// incarnation has them), 256 numbers for each: an earlier one got there only if it made more than
+// 256,000 objects a second all its life. 40 bits of milliseconds last until 2058.
+void Recovery::StartInodesAfresh() {
+  constexpr uint64_t kMs2024 = 1704067200000;
+  const Origin own = out_.directory->identity().origin;
+  Metadata& metadata = out_.replica->metadata;
+  if (metadata.held.Get(own) != 0) return;
+  const uint64_t ms = own.incarnation >> kIncarnationMsShift;
+  const uint64_t first = (std::max(ms, kMs2024) - kMs2024) << 8;
+  metadata.inodes_minted = std::max(metadata.inodes_minted, first);
 }
 
 }  // namespace

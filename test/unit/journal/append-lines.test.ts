@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type {
-  OpBatch} from '../../../bindings';
-import {
-  AppendError,
-  type AppendOptions,
-  type AppendResult,
-  makeError,
-} from '../../../bindings';
+import type { OpBatch } from '../../../bindings';
+import { AppendError, type AppendOptions, type AppendResult, makeError } from '../../../bindings';
 import { type AppendLinesOptions, appendLines } from '../../../src/journal/append-lines';
 import { settle } from '../sync/fakes';
 

@@ -1,5 +1,5 @@
 /** A session and an engine from memory: what sync asks of them is recorded, what they answer is set. */
-import type { Backlog, Feed, OriginCursor, ReceiveResult, SealedFrame } from '../../../bindings';
+import type { Backlog, Feed, FeedOptions, OriginCursor, ReceiveResult, SealedFrame } from '../../../bindings';
 import type { SyncEngine } from '../../../src/sync/peer';
 import type { SyncSession, WireCursor } from '../../../src/sync/session-port';
 
@@ -93,6 +93,10 @@ export class FakeEngine implements SyncEngine {
   }[] = [];
   feedsOpen = 0;
   openFeedError: Error | undefined;
+  /** What opening a feed that forwards fails with. */
+  forwardError: Error | undefined;
+  readonly feedsForward: boolean[] = [];
+  readonly nextsForward: boolean[] = [];
   known: OriginCursor[] = [];
   others: OriginCursor[] = [];
 
@@ -113,12 +117,15 @@ export class FakeEngine implements SyncEngine {
     return { entries, oldestUnixUs: entries === 0n ? 0n : 1_000_000n };
   }
 
-  openFeed(held: readonly OriginCursor[]): Feed {
+  openFeed(held: readonly OriginCursor[], { forward = false } = {}): Feed {
     if (this.openFeedError !== undefined) throw this.openFeedError;
+    if (forward && this.forwardError !== undefined) throw this.forwardError;
+    this.feedsForward.push(forward);
     this.feedsOpen++;
     let next = (held.find(({ site }) => site === OWN.site)?.lsn ?? 0n) + 1n;
     const feed = {
-      next: (): Promise<SealedFrame | undefined> => {
+      next: (options: FeedOptions): Promise<SealedFrame | undefined> => {
+        this.nextsForward.push(options.forward ?? false);
         if (next > this.durableLsn) return Promise.resolve(undefined);
         const end = next + this.frameEntries - 1n;
         const frame = sealed(next, end < this.durableLsn ? end : this.durableLsn);

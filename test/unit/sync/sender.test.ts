@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { makeError } from '../../../bindings';
 import { PeerCounters } from '../../../src/sync/peer-counters';
 import { PeerSender, type SenderSettings } from '../../../src/sync/sender';
 import { FakeEngine, FakeSession, OWN, PEER, cursor, settle, wireCursor } from './fakes';
@@ -16,6 +17,7 @@ const settings: SenderSettings = {
 function start(engine: FakeEngine, session: FakeSession, change: Partial<SenderSettings> = {}) {
   const counters = new PeerCounters();
   const clock = { nowMs: 0 };
+  const limits: string[] = [];
   const sender = new PeerSender({
     engine,
     session,
@@ -24,8 +26,9 @@ function start(engine: FakeEngine, session: FakeSession, change: Partial<SenderS
     counters,
     nowMs: () => clock.nowMs,
     idleCores: () => 1,
+    onLimited: (message) => limits.push(message),
   });
-  return { sender, counters, clock, running: sender.run() };
+  return { sender, counters, clock, limits, running: sender.run() };
 }
 
 const lengths = (session: FakeSession): number[] => session.sent.map(({ length }) => length);
@@ -147,4 +150,35 @@ test('fails with what the feed fails with', async () => {
   const engine = new FakeEngine();
   engine.openFeedError = new Error('collected');
   await assert.rejects(start(engine, new FakeSession()).running, /collected/);
+});
+
+test('a peer that lost its own journal gets it back, and when it has it, only ours again', async () => {
+  const engine = new FakeEngine();
+  engine.durableLsn = 3n;
+  engine.others = [cursor(PEER, 9n)];
+  const session = new FakeSession([wireCursor(OWN, 0n), wireCursor(PEER, 4n)]);
+  const { sender, running } = start(engine, session);
+  await settle();
+  assert.deepEqual(engine.feedsForward, [true]);
+  assert.deepEqual(engine.nextsForward.slice(0, 2), [true, true]);
+  engine.durableLsn = 4n;
+  sender.noteAck([wireCursor(OWN, 3n)]);
+  await settle();
+  assert.equal(engine.nextsForward.at(-1), false);
+  sender.stop();
+  await running;
+});
+
+test('when what the peer lost is gone here too, it still gets what is ours', async () => {
+  const engine = new FakeEngine();
+  engine.durableLsn = 3n;
+  engine.others = [cursor(PEER, 9n)];
+  engine.forwardError = makeError('CFS_TRUNCATED', 'collected');
+  const session = new FakeSession([wireCursor(PEER, 4n)]);
+  const { sender, limits, running } = start(engine, session);
+  await settle();
+  assert.deepEqual(limits, ['collected']);
+  assert.deepEqual(lengths(session), [3]);
+  sender.stop();
+  await running;
 });
