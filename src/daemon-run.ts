@@ -64,6 +64,20 @@ function progressLogger(log: Log): (progress: OpenProgress) => void {
   };
 }
 
+/** The system's own words name neither the key nor what to do. */
+async function openOrExplain(config: Config, log: Log): Promise<Node> {
+  try {
+    return await openNode(config, { log, onProgress: progressLogger(log) });
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (syscall !== 'listen') throw error;
+    const { host, port } = config.listen;
+    const cure = code === 'EADDRINUSE' ? '; is another process using the port?' : '';
+    const what = `listen: cannot listen on ${host}:${port} (${code ?? 'unknown'})${cure}`;
+    throw new Error(what, { cause: error });
+  }
+}
+
 function openAdmin(config: Config, node: Node, log: Log): Promise<AdminServer> {
   const { socket, http } = config.admin;
   return AdminServer.open({
@@ -94,7 +108,7 @@ export async function runDaemon(file: string, config: Config): Promise<number> {
   const logger = log.component('agent');
   const stopped = stopSignal(log);
   logger.info({ version: softwareVersion(), config: file }, 'starting');
-  const node = await openNode(config, { log, onProgress: progressLogger(log) });
+  const node = await openOrExplain(config, log);
   let admin: AdminServer;
   try {
     admin = await openAdmin(config, node, log);

@@ -15,7 +15,18 @@ export interface TemplatedApp extends Omit<uws.TemplatedApp, 'listen' | 'listen_
   close(): this;
 }
 
-export const App = uws.App as unknown as () => TemplatedApp;
+/**
+ * A new app. Throws where the package has no native build for this Node: what it falls back to then
+ * knows no Unix sockets.
+ */
+export function App(): TemplatedApp {
+  const app = uws.App() as unknown as TemplatedApp;
+  if (typeof app.close === 'function') return app;
+  throw new Error(
+    `admin: uWebSockets.js 20.30 has no native build for Node ${process.version} on ` +
+      `${process.platform} ${process.arch}; expected Node 20`,
+  );
+}
 
 /** Without it a second process could take the same port and get half of the requests. */
 export const { LIBUS_LISTEN_EXCLUSIVE_PORT, us_socket_local_port } = uws as unknown as {

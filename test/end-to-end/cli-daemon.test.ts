@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -143,6 +144,21 @@ test('it starts, logs JSON, takes one data directory for itself, and stops in go
   assert.ok(messages.includes('ready'));
   assert.equal(messages.at(-1), 'stopped');
   assert.equal(existsSync(socket), false);
+});
+
+test('a port that is taken is named with its key', async (t) => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.after(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const dir = join(directory, 'taken');
+  await daemon('init', '--dir', dir, '--listen', `127.0.0.1:${port}`, '--http-port', '0');
+  const refused = await daemon('--config', join(dir, 'cfs-repl.yaml'));
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /^cfs-repl: listen: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/,
+  );
 });
 
 test('a start after kill -9 takes over the socket it left', async () => {
