@@ -1,5 +1,12 @@
 /** A session and an engine from memory: what sync asks of them is recorded, what they answer is set. */
-import type { Backlog, Feed, FeedOptions, OriginCursor, ReceiveResult, SealedFrame } from '../../../bindings';
+import type {
+  Backlog,
+  Feed,
+  FeedOptions,
+  OriginCursor,
+  ReceiveResult,
+  SealedFrame,
+} from '../../../bindings';
 import type { SyncEngine } from '../../../src/sync/peer';
 import type { SyncSession, WireCursor } from '../../../src/sync/session-port';
 
