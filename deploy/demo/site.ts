@@ -43,6 +43,8 @@ export class Site {
   readonly client: AgentClient;
   readonly #logFile: string;
   #process: ChildProcess | undefined;
+  #stopping = false;
+  #death: string | undefined;
   #exited: Promise<void> = Promise.resolve();
 
   private constructor(plan: SitePlan) {
@@ -79,6 +81,11 @@ export class Site {
       started.once('exit', () => resolve());
       started.once('error', () => resolve());
     });
+    started.once('exit', (code, signal) => {
+      if (!this.#stopping)
+        this.#death = `it ended by itself (${signal ?? `status ${String(code)}`})`;
+    });
+    this.#stopping = false;
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     while (!(await this.answers())) {
       if (started.exitCode !== null || performance.now() > deadlineMs) {
@@ -99,24 +106,25 @@ export class Site {
 
   /** kill -9: no goodbye, nothing flushed. */
   async kill(): Promise<void> {
+    this.#stopping = true;
     this.#process?.kill('SIGKILL');
     await this.#exited;
   }
 
   /** SIGTERM, and -9 for one that does not listen. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     const timer = setTimeout(() => this.#process?.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.#process?.kill('SIGTERM');
     await this.#exited;
     clearTimeout(timer);
   }
 
+  /** The last lines of the log, and how the agent ended if nobody ended it. */
   logTail(): string {
-    return readFileSync(this.#logFile, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .slice(-LOG_TAIL_LINES)
-      .join('\n');
+    const lines = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n');
+    const death = this.#death === undefined ? [] : [this.#death];
+    return [...lines.slice(-LOG_TAIL_LINES), ...death].join('\n');
   }
 
   status(): Promise<JsonObject> {

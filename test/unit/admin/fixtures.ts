@@ -131,6 +131,7 @@ export async function openServer(
   options: Partial<AdminServerOptions> = {},
 ): Promise<{ server: AdminServer; socketPath: string; port: number }> {
   const directory = mkdtempSync(join(tmpdir(), 'cfs-admin-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
   const socketPath = join(directory, 'admin.sock');
   const server = await AdminServer.open({
     target: fakeTarget(change),
@@ -140,10 +141,7 @@ export async function openServer(
     log: silent,
     ...options,
   });
-  t.after(async () => {
-    await server.close(0);
-    rmSync(directory, { recursive: true, force: true });
-  });
+  t.after(() => server.close(0));
   return { server, socketPath, port: server.httpPort ?? 0 };
 }
 
