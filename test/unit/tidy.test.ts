@@ -49,6 +49,7 @@ const notLimits: Readonly<Record<string, string>> = {
   kLsnMax: 'how many bits a stamp keeps',
   kJoinedPayloadBytesMax: 'where one way of computing overtakes another',
   kListedLinksMax: 'where a list turns into a hash set',
+  kSmallRecordBytesMax: 'where one way of writing overtakes another',
 };
 
 interface SourceFile {
