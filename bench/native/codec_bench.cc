@@ -41,7 +41,8 @@ void BenchCodec() {
   const int raw_bytes = static_cast<int>(raw.size());
   const int room = static_cast<int>(stored.size());
 
-  // The references keep their states between calls too: the comparison is of calls, not allocations.
+  // The references keep their states between calls too: the comparison is of calls, not
+  // allocations.
   std::vector<char> lz4_state(static_cast<size_t>(LZ4_sizeofState()));
   ZSTD_CCtx* zstd_cctx = ZSTD_createCCtx();
   ZSTD_DCtx* zstd_dctx = ZSTD_createDCtx();
@@ -50,11 +51,13 @@ void BenchCodec() {
     const bool lz4 = codec == Codec::Lz4;
     const size_t bytes = context.Compress(codec, 0, raw, stored).value();
     Pair pair = Compare(
-        9, [&] { return RateMbs(raw.size(), [&] { (void)context.Compress(codec, 0, raw, stored); }); },
+        9,
+        [&] { return RateMbs(raw.size(), [&] { (void)context.Compress(codec, 0, raw, stored); }); },
         [&] {
           return RateMbs(raw.size(), [&] {
             if (lz4) LZ4_compress_fast_extState(lz4_state.data(), src, dst, raw_bytes, room, 1);
-            if (!lz4) ZSTD_compressCCtx(zstd_cctx, dst, stored.size(), src, raw.size(), kZstdLevelDefault);
+            if (!lz4)
+              ZSTD_compressCCtx(zstd_cctx, dst, stored.size(), src, raw.size(), kZstdLevelDefault);
           });
         });
     Print("codec", pair, "MB/s", Params(codec, "compress", raw.size(), bytes),
@@ -62,7 +65,8 @@ void BenchCodec() {
     (void)context.Compress(codec, 0, raw, stored);
     const Bytes packed = Bytes(stored).first(bytes);
     pair = Compare(
-        9, [&] { return RateMbs(raw.size(), [&] { (void)context.Decompress(codec, packed, out); }); },
+        9,
+        [&] { return RateMbs(raw.size(), [&] { (void)context.Decompress(codec, packed, out); }); },
         [&] {
           return RateMbs(raw.size(), [&] {
             if (lz4) {

@@ -41,7 +41,9 @@ void BenchCrc() {
   for (const size_t bytes : {size_t{128}, size_t{4096}, size_t{1} << 20}) {
     const Pair pair = Compare(
         11,
-        [&] { return RateGbs(data, bytes, [](const uint8_t* p, size_t n) { return Crc32c({p, n}); }); },
+        [&] {
+          return RateGbs(data, bytes, [](const uint8_t* p, size_t n) { return Crc32c({p, n}); });
+        },
         [&] { return RateGbs(data, bytes, IsalCrc32c); });
     Print("crc", pair, "GB/s", "{\"bytes\":" + std::to_string(bytes) + "}", "ISA-L crc32_iscsi");
   }
@@ -60,7 +62,8 @@ void BenchCrc() {
     return static_cast<double>(50 * view.entries.size() * 128) / (NowSeconds() - start) / 1e9;
   };
   const Pair pair = Compare(
-      11, [&] { return per_entry([](const EntryView& e) { return EntryCrc(*e.header, e.payload); }); },
+      11,
+      [&] { return per_entry([](const EntryView& e) { return EntryCrc(*e.header, e.payload); }); },
       [&] {
         return per_entry([](const EntryView& e) {
           const auto* header = reinterpret_cast<uint8_t*>(const_cast<EntryHeader*>(e.header));

@@ -22,10 +22,10 @@ inline Buffer MakeFrame(std::mt19937_64* random, size_t count, uint64_t inodes, 
   for (size_t i = 0; i < count; i++) {
     const Inode inode = (uint64_t{1} << 48) + 1 + (*random)() % inodes;
     EntryPayload parts;
-    parts.attributes =
-        Attributes(kFieldMode | kFieldOwner | kFieldSize | kFieldMtime, (*random)() % 01000,
-                   (*random)() % 5000, (*random)() % 500, (*random)() % (1u << 30), 0, 0,
-                   1700000000000000000 + static_cast<int64_t>((*random)() % 1000000000), 0, 0, 0, 0);
+    parts.attributes = Attributes(
+        kFieldMode | kFieldOwner | kFieldSize | kFieldMtime, (*random)() % 01000,
+        (*random)() % 5000, (*random)() % 500, (*random)() % (1u << 30), 0, 0,
+        1700000000000000000 + static_cast<int64_t>((*random)() % 1000000000), 0, 0, 0, 0);
     payload.clear();
     EncodePayload(Op::Setattr, parts, &payload);
     const Lsn lsn = first_lsn + i;

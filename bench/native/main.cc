@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
   } else if (name == "bare" && argc == 5) {
     BareWrites(argv[2], std::strtoul(argv[3], nullptr, 10), std::atoi(argv[4]));
   } else {
-    std::fprintf(stderr, "usage: core_bench crc | codec | compact | wal DIR | bare DIR BYTES COUNT\n");
+    std::fprintf(stderr,
+                 "usage: core_bench crc | codec | compact | wal DIR | bare DIR BYTES COUNT\n");
     return 2;
   }
   return 0;

@@ -43,8 +43,8 @@ inline Pair Compare(int rounds, const std::function<double()>& ours,
 
 // One object a line, as `npm run bench -- NAME --json` prints it. `params` is a JSON object.
 inline void Print(const char* bench, double value, const char* unit, const std::string& params) {
-  std::printf("{\"bench\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"params\":%s}\n", bench, value, unit,
-              params.c_str());
+  std::printf("{\"bench\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"params\":%s}\n", bench, value,
+              unit, params.c_str());
   std::fflush(stdout);
 }
 inline void Print(const char* bench, const Pair& pair, const char* unit, const std::string& params,
@@ -60,7 +60,8 @@ void BenchCrc();
 void BenchCodec();
 void BenchCompact();
 void BenchWal(const std::string& directory);
-// Times `count` writes of `bytes` plus fdatasync, and prints the latencies in microseconds, one a line.
+// Times `count` writes of `bytes` plus fdatasync, and prints the latencies in microseconds, one a
+// line.
 void BareWrites(const std::string& directory, size_t bytes, int count);
 
 }  // namespace cfsrepl::bench

@@ -12,7 +12,8 @@ namespace cfsrepl::bench {
 
 namespace {
 
-// What an ideal log would do and nothing else: O_DIRECT writes into zeroed space, one fdatasync each.
+// What an ideal log would do and nothing else: O_DIRECT writes into zeroed space, one fdatasync
+// each.
 class BareFile {
  public:
   BareFile(const std::string& path, size_t size_bytes) : size_bytes_(size_bytes) {
@@ -43,7 +44,8 @@ class BareFile {
   static constexpr size_t kPiece = 4 << 20;
 
   void Write(size_t at, size_t bytes) {
-    if (pwrite(fd_, buffer_, bytes, static_cast<off_t>(at)) != static_cast<ssize_t>(bytes)) Fail("write");
+    if (pwrite(fd_, buffer_, bytes, static_cast<off_t>(at)) != static_cast<ssize_t>(bytes))
+      Fail("write");
   }
   void Sync() {
     if (fdatasync(fd_) != 0) Fail("fdatasync");
@@ -76,7 +78,8 @@ void BenchWal(const std::string& directory) {
     LogOptions options;
     options.directory = directory + "/log-" + std::to_string(bytes);
     options.volume = {1, 2};
-    auto log = Log::Open(options, fs.get(), {}, [](const RecordView&) { return Status::Ok(); }, nullptr);
+    auto log = Log::Open(
+        options, fs.get(), {}, [](const RecordView&) { return Status::Ok(); }, nullptr);
     if (!log.ok()) {
       std::fprintf(stderr, "%s\n", log.status().message().c_str());
       std::exit(1);
