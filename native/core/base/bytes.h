@@ -1,4 +1,5 @@
-// Little-endian writing and bounds-checked reading of small records (log items, checkpoint metadata).
+// Little-endian writing and bounds-checked reading of small records (log items, checkpoint
+// metadata).
 #ifndef CFS_REPL_BASE_BYTES_H_
 #define CFS_REPL_BASE_BYTES_H_
 

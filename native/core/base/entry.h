@@ -1,6 +1,6 @@
-// A journal entry in memory and on disk: header, attributes, and the payload layouts of the twelve ops.
-// FORMAT.md, "Entries", is the specification. Encoding and decoding live here because frames (which
-// compact by field), state (which merges by field) and the engine (which writes) must agree.
+// A journal entry in memory and on disk: header, attributes, and the payload layouts of the twelve
+// ops. FORMAT.md, "Entries", is the specification. Encoding and decoding live here because frames
+// (which compact by field), state (which merges by field) and the engine (which writes) must agree.
 #ifndef CFS_REPL_BASE_ENTRY_H_
 #define CFS_REPL_BASE_ENTRY_H_
 
@@ -31,12 +31,12 @@ inline constexpr size_t kEntryCrcAt = 40;
 
 // Attributes.mask: which registers the op writes. Values that travel together share a register.
 enum Field : uint32_t {
-  kFieldMode = 1u << 0,    // mode: permission bits (07777)
-  kFieldOwner = 1u << 1,   // uid and gid
-  kFieldSize = 1u << 2,    // size and extent_ref
+  kFieldMode = 1u << 0,   // mode: permission bits (07777)
+  kFieldOwner = 1u << 1,  // uid and gid
+  kFieldSize = 1u << 2,   // size and extent_ref
   kFieldAtime = 1u << 3,
   kFieldMtime = 1u << 4,
-  kFieldFlags = 1u << 5,   // file_flags and project
+  kFieldFlags = 1u << 5,  // file_flags and project
   kFieldsAll = (1u << 6) - 1,
 };
 inline constexpr int kFieldCount = 6;
@@ -48,7 +48,8 @@ enum EntryFlag : uint16_t {
   kEntryAssertsLinks = 1u << 0,
 };
 
-// What a name refers to, from the type bits of mode (S_IFMT >> 12), so they print and compare alike.
+// What a name refers to, from the type bits of mode (S_IFMT >> 12), so they print and compare
+// alike.
 enum class Kind : uint8_t {
   kNone = 0,
   kFifo = 1,
@@ -71,17 +72,17 @@ struct LinkId {
 
 // The decoded payload. Views point into the entry's payload; nothing is copied.
 struct EntryPayload {
-  Attributes attributes;        // create mkdir symlink write truncate setattr
-  Inode parent = 0;             // create mkdir symlink link unlink rmdir rename
-  Inode new_parent = 0;         // rename
-  LinkId link;                  // unlink rmdir rename: which name; else the entry itself makes it
-  Inode replaced_inode = 0;     // rename onto an existing name, else 0
+  Attributes attributes;     // create mkdir symlink write truncate setattr
+  Inode parent = 0;          // create mkdir symlink link unlink rmdir rename
+  Inode new_parent = 0;      // rename
+  LinkId link;               // unlink rmdir rename: which name; else the entry itself makes it
+  Inode replaced_inode = 0;  // rename onto an existing name, else 0
   LinkId replaced_link;
-  Bytes name;                   // create mkdir symlink link unlink rmdir rename
-  Bytes new_name;               // rename
-  Bytes target;                 // symlink
-  Bytes key;                    // setxattr removexattr
-  Bytes value;                  // setxattr
+  Bytes name;      // create mkdir symlink link unlink rmdir rename
+  Bytes new_name;  // rename
+  Bytes target;    // symlink
+  Bytes key;       // setxattr removexattr
+  Bytes value;     // setxattr
 };
 
 // A header and its payload bytes, wherever they lie.
@@ -90,9 +91,9 @@ struct EntryView {
   Bytes payload;
 };
 
-// Checks every rule of FORMAT.md for the op (lengths exact, names legal, mask known, kinds agree) and
-// decodes. kMalformed names the field, what it is and what was expected. kUnsupported for an op or
-// schema newer than this build, which callers keep and forward but do not merge.
+// Checks every rule of FORMAT.md for the op (lengths exact, names legal, mask known, kinds agree)
+// and decodes. kMalformed names the field, what it is and what was expected. kUnsupported for an op
+// or schema newer than this build, which callers keep and forward but do not merge.
 Result<EntryPayload> DecodePayload(const EntryHeader& header, Bytes payload);
 
 // The same checks without the parts, for who only passes entries on.

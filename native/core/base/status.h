@@ -15,28 +15,28 @@ namespace cfsrepl {
 
 enum class Code : uint8_t {
   kOk = 0,
-  kInvalidArgument,   // the caller's input breaks a documented rule
-  kNotFound,          // the path, inode, LSN or file does not exist
-  kExists,            // the name or inode is already there
-  kNotDirectory,      // a path component is not a directory
-  kIsDirectory,       // the operation needs something that is not a directory
-  kNotEmpty,          // rmdir of a directory with names in it
-  kSequenceGap,       // a source skipped a number
-  kLsnGap,            // a frame starts past what this node holds
-  kStaleEpoch,        // a frame or an append carries an epoch that has been fenced off
-  kWrongCluster,      // a frame of another cluster
-  kMalformed,         // untrusted bytes do not follow the format
-  kChecksum,          // bytes follow the format but their checksum does not match
-  kUnsupported,       // a version, codec or schema this build does not know
-  kTooLarge,          // over a limit of base/limits.h
-  kQueueFull,         // a bounded queue has no room now; the same call may succeed later
-  kDiskFull,          // appends wait for space; cursors and checkpoints go on
-  kIo,                // the operating system refused; the log has stopped
-  kCorrupt,           // the journal or a checkpoint is damaged and must be repaired
-  kLocked,            // another process has the data directory open
-  kStopped,           // the log or engine was stopped by an earlier error
-  kClosed,            // the handle was closed
-  kTruncated,         // the LSN asked for has been collected
+  kInvalidArgument,  // the caller's input breaks a documented rule
+  kNotFound,         // the path, inode, LSN or file does not exist
+  kExists,           // the name or inode is already there
+  kNotDirectory,     // a path component is not a directory
+  kIsDirectory,      // the operation needs something that is not a directory
+  kNotEmpty,         // rmdir of a directory with names in it
+  kSequenceGap,      // a source skipped a number
+  kLsnGap,           // a frame starts past what this node holds
+  kStaleEpoch,       // a frame or an append carries an epoch that has been fenced off
+  kWrongCluster,     // a frame of another cluster
+  kMalformed,        // untrusted bytes do not follow the format
+  kChecksum,         // bytes follow the format but their checksum does not match
+  kUnsupported,      // a version, codec or schema this build does not know
+  kTooLarge,         // over a limit of base/limits.h
+  kQueueFull,        // a bounded queue has no room now; the same call may succeed later
+  kDiskFull,         // appends wait for space; cursors and checkpoints go on
+  kIo,               // the operating system refused; the log has stopped
+  kCorrupt,          // the journal or a checkpoint is damaged and must be repaired
+  kLocked,           // another process has the data directory open
+  kStopped,          // the log or engine was stopped by an earlier error
+  kClosed,           // the handle was closed
+  kTruncated,        // the LSN asked for has been collected
 };
 
 // The stable name, such as "CFS_CHECKSUM".
@@ -62,8 +62,8 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}              // NOLINT: implicit by design
-  Result(Status status) : status_(std::move(status)) {}      // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit by design
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
@@ -80,8 +80,8 @@ class [[nodiscard]] Result {
 
 }  // namespace cfsrepl
 
-#define CFS_RETURN_IF_ERROR(expression)              \
-  do {                                               \
+#define CFS_RETURN_IF_ERROR(expression)                                         \
+  do {                                                                          \
     if (auto cfs_status_ = (expression); !cfs_status_.ok()) return cfs_status_; \
   } while (false)
 

@@ -12,9 +12,9 @@
 namespace cfsrepl {
 
 using Bytes = std::span<const uint8_t>;
-using Lsn = uint64_t;    // contiguous from 1 within its origin; 0 is "none"
-using Inode = uint64_t;  // the minting site in the top 16 bits
-using Hlc = uint64_t;    // 52 bits of microseconds since the Unix epoch, 12 bits of counter
+using Lsn = uint64_t;     // contiguous from 1 within its origin; 0 is "none"
+using Inode = uint64_t;   // the minting site in the top 16 bits
+using Hlc = uint64_t;     // 52 bits of microseconds since the Unix epoch, 12 bits of counter
 using SiteId = uint16_t;  // 1 to 65535
 using Epoch = uint64_t;
 using Shard = uint16_t;

@@ -10,9 +10,7 @@ namespace {
 
 constexpr uint32_t kPermissionBits = 07777;
 
-Status Invalid(std::string message) {
-  return Status(Code::kInvalidArgument, std::move(message));
-}
+Status Invalid(std::string message) { return Status(Code::kInvalidArgument, std::move(message)); }
 
 Status NoInode(Inode inode) {
   return Status(Code::kNotFound, "inode " + std::to_string(inode) + " does not exist");
@@ -76,16 +74,28 @@ Result<Admission::Outcome> Admission::Admit(const OpView& op, int64_t now_ns, In
   switch (static_cast<Op>(op.record.op)) {
     case Op::Create:
     case Op::Mkdir:
-    case Op::Symlink: CFS_RETURN_IF_ERROR(AdmitBirth(op, now_ns, inode)); break;
-    case Op::Link: CFS_RETURN_IF_ERROR(AdmitLink(op, inode)); break;
+    case Op::Symlink:
+      CFS_RETURN_IF_ERROR(AdmitBirth(op, now_ns, inode));
+      break;
+    case Op::Link:
+      CFS_RETURN_IF_ERROR(AdmitLink(op, inode));
+      break;
     case Op::Unlink:
-    case Op::Rmdir: CFS_RETURN_IF_ERROR(AdmitRemoval(op, inode)); break;
-    case Op::Rename: CFS_RETURN_IF_ERROR(AdmitRename(op, inode, &outcome)); break;
+    case Op::Rmdir:
+      CFS_RETURN_IF_ERROR(AdmitRemoval(op, inode));
+      break;
+    case Op::Rename:
+      CFS_RETURN_IF_ERROR(AdmitRename(op, inode, &outcome));
+      break;
     case Op::Write:
     case Op::Truncate:
-    case Op::Setattr: CFS_RETURN_IF_ERROR(AdmitChange(op, now_ns, inode)); break;
+    case Op::Setattr:
+      CFS_RETURN_IF_ERROR(AdmitChange(op, now_ns, inode));
+      break;
     case Op::Setxattr:
-    case Op::Removexattr: CFS_RETURN_IF_ERROR(AdmitXattr(op, inode)); break;
+    case Op::Removexattr:
+      CFS_RETURN_IF_ERROR(AdmitXattr(op, inode));
+      break;
     case Op::None:
     default:
       return Invalid("op is " + std::to_string(op.record.op) + ", expected 1 to " +
@@ -105,7 +115,8 @@ Status Admission::CheckDrafts() const {
     const Status status = ValidatePayload(header, draft.payload);
     if (status.ok()) continue;
     const size_t rule = status.message().find("): ");
-    return Invalid(rule == std::string::npos ? status.message() : status.message().substr(rule + 3));
+    return Invalid(rule == std::string::npos ? status.message()
+                                             : status.message().substr(rule + 3));
   }
   return Status::Ok();
 }
@@ -203,9 +214,9 @@ Status Admission::AdmitRemoval(const OpView& op, Inode* inode) {
     return Status(Code::kNotDirectory, what + " is not a directory; unlink removes it");
   }
   if (kind == Op::Rmdir && state_->ChildCount(entry->inode) != 0) {
-    return Status(Code::kNotEmpty, what + " has " +
-                                       std::to_string(state_->ChildCount(entry->inode)) +
-                                       " names in it");
+    return Status(
+        Code::kNotEmpty,
+        what + " has " + std::to_string(state_->ChildCount(entry->inode)) + " names in it");
   }
   *inode = entry->inode;
   AddRemoval(op, kind, entry->inode, place.value(), entry->link);
@@ -342,8 +353,9 @@ Result<Admission::Place> Admission::ResolvePlace(Inode parent, Bytes name, bool 
   size_t start = end;
   while (start > 0 && name[start - 1] != '/') start--;
   if (start == 0) {
-    return Invalid("path " + QuoteBytes(name) + (end == 0 ? " names the root or nothing" :
-                   " is not absolute: expected it to start with '/'"));
+    return Invalid("path " + QuoteBytes(name) +
+                   (end == 0 ? " names the root or nothing"
+                             : " is not absolute: expected it to start with '/'"));
   }
   const Bytes last = name.subspan(start, end - start);
   CFS_RETURN_IF_ERROR(ValidateName(last));
@@ -369,7 +381,8 @@ Result<Inode> Admission::ResolveObject(const OpView& op) const {
     if (!entry.ok()) return entry.status();
     return entry->inode;
   }
-  if (r.parent == 0) return Invalid("no inode, path, or parent and name says which object is meant");
+  if (r.parent == 0)
+    return Invalid("no inode, path, or parent and name says which object is meant");
   Result<NameEntry> entry = ResolveName({r.parent, op.name});
   if (!entry.ok()) return entry.status();
   return entry->inode;

@@ -1,7 +1,8 @@
 // Admission: turns what an embedder asks for into entries, or says why not.
 //
 // Names are resolved against the state as it is, so an entry says exactly which link it removes or
-// moves, and the rules of a file system hold: a name is made once, a directory is empty when it goes.
+// moves, and the rules of a file system hold: a name is made once, a directory is empty when it
+// goes.
 #ifndef CFS_REPL_ENGINE_ADMISSION_H_
 #define CFS_REPL_ENGINE_ADMISSION_H_
 

@@ -13,8 +13,7 @@ void Books::Publish(const RecordRef& ref, const Metadata& after, Lsn own_lsn, Hl
   record_seq_ = ref.seq;
 }
 
-void Books::Begin(const Origin& own, const Metadata& recovered, Position end,
-                  uint64_t record_seq) {
+void Books::Begin(const Origin& own, const Metadata& recovered, Position end, uint64_t record_seq) {
   std::lock_guard lock(mutex_);
   own_ = own;
   durable_ = recovered;
@@ -122,9 +121,9 @@ Result<Position> Books::StartFor(const VersionVector& held, SiteId site) const {
                   "the journal no longer holds all that the reader lacks of other sites: it was "
                   "collected");
   }
-  return Status(Code::kTruncated,
-                "the journal no longer holds what follows LSN " + std::to_string(held.Get(own_)) +
-                    " of site " + std::to_string(site) + ": it was collected");
+  return Status(Code::kTruncated, "the journal no longer holds what follows LSN " +
+                                      std::to_string(held.Get(own_)) + " of site " +
+                                      std::to_string(site) + ": it was collected");
 }
 
 Books::Mark Books::TakeMark() const {

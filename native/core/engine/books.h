@@ -47,8 +47,8 @@ class Books {
   VersionVector PeerCursor(SiteId peer) const;
   void SetPeers(std::vector<SiteId> peers);
 
-  // Where a reader that has `held` of `site`'s origins (of all, when 0) starts; kTruncated when the log
-  // no longer reaches back so far.
+  // Where a reader that has `held` of `site`'s origins (of all, when 0) starts; kTruncated when the
+  // log no longer reaches back so far.
   Result<Position> StartFor(const VersionVector& held, SiteId site) const;
 
   // What a checkpoint that starts now must say.

@@ -1,7 +1,7 @@
 // Checkpointer: writes the state to a file now and then, so that recovery replays little.
 //
-// The file is published (renamed, directory synced) only when the journal is durable past everything
-// that may be in it; the newest two are kept.
+// The file is published (renamed, directory synced) only when the journal is durable past
+// everything that may be in it; the newest two are kept.
 #ifndef CFS_REPL_ENGINE_CHECKPOINTER_H_
 #define CFS_REPL_ENGINE_CHECKPOINTER_H_
 
@@ -40,8 +40,8 @@ class Checkpointer {
         log_(log),
         newest_(newest) {}
 
-  // Writes one. Callers take turns. `committed` is asked before publishing whether everything merged
-  // so far has become durable.
+  // Writes one. Callers take turns. `committed` is asked before publishing whether everything
+  // merged so far has become durable.
   Status Write(const std::function<Status()>& committed);
 
   CheckpointInfo newest() const;

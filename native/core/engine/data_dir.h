@@ -5,9 +5,9 @@
 //   journal/     the log's segments
 //   checkpoint/  checkpoints, newest two
 //
-// A directory that was copied or restored may be older than what its peers have seen, so its numbers
-// must not be used again: the identity remembers which directory inode it was written in, and one
-// found elsewhere goes on as a new incarnation.
+// A directory that was copied or restored may be older than what its peers have seen, so its
+// numbers must not be used again: the identity remembers which directory inode it was written in,
+// and one found elsewhere goes on as a new incarnation.
 #ifndef CFS_REPL_ENGINE_DATA_DIR_H_
 #define CFS_REPL_ENGINE_DATA_DIR_H_
 

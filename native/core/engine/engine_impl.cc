@@ -17,18 +17,18 @@ Status Closed() { return Status(Code::kClosed, "the engine is closed"); }
 Status CheckOptions(const EngineOptions& options) {
   if (options.site == 0) return Status(Code::kInvalidArgument, "site is 0, expected 1 to 65535");
   if (options.shard_count == 0 || options.shard_count > limits::kShardsMax) {
-    return Status(Code::kInvalidArgument,
-                  "shards is " + std::to_string(options.shard_count) + ", expected 1 to " +
-                      std::to_string(limits::kShardsMax));
+    return Status(Code::kInvalidArgument, "shards is " + std::to_string(options.shard_count) +
+                                              ", expected 1 to " +
+                                              std::to_string(limits::kShardsMax));
   }
   if (options.segment_bytes < limits::kSegmentBytesMin ||
       options.segment_bytes > limits::kSegmentBytesMax ||
       options.segment_bytes % limits::kBlockBytes != 0) {
-    return Status(Code::kInvalidArgument,
-                  "segment_bytes is " + std::to_string(options.segment_bytes) +
-                      ", expected a multiple of 4096 from " +
-                      std::to_string(limits::kSegmentBytesMin) + " to " +
-                      std::to_string(limits::kSegmentBytesMax));
+    return Status(Code::kInvalidArgument, "segment_bytes is " +
+                                              std::to_string(options.segment_bytes) +
+                                              ", expected a multiple of 4096 from " +
+                                              std::to_string(limits::kSegmentBytesMin) + " to " +
+                                              std::to_string(limits::kSegmentBytesMax));
   }
   return Status::Ok();
 }
@@ -70,9 +70,8 @@ EngineImpl::EngineImpl(const EngineOptions& options, std::unique_ptr<FileSystem>
   checkpointer_ = std::make_unique<Checkpointer>(
       fs_.get(), parts_.directory->checkpoint_path(), identity.cluster, identity.volume,
       parts_.replica.get(), parts_.books.get(), parts_.log.get(), parts_.checkpoint);
-  committer_ = std::make_unique<Committer>(identity.cluster, identity.origin,
-                                           parts_.replica.get(), parts_.books.get(),
-                                           parts_.log.get());
+  committer_ = std::make_unique<Committer>(identity.cluster, identity.origin, parts_.replica.get(),
+                                           parts_.books.get(), parts_.log.get());
   feeds_ = std::make_shared<FeedSource>(parts_.log.get(), options.site, options.seal_cache_bytes);
 }
 
@@ -154,7 +153,8 @@ void EngineImpl::RunCheckpoints() {
         (end.segment - from.segment) * options_.segment_bytes + end.offset - from.offset;
     if (journaled < options_.checkpoint_interval_bytes) continue;
     lock.unlock();
-    // A failure shows in the status as a checkpoint that does not advance; the next poll tries again.
+    // A failure shows in the status as a checkpoint that does not advance; the next poll tries
+    // again.
     (void)Checkpoint();
     lock.lock();
   }
@@ -178,14 +178,13 @@ Result<CollectReport> EngineImpl::Collect(bool aggressive, bool audit_only) {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return Closed();
   CollectReport report;
-  Position floor =
-      parts_.books->CollectFloor(checkpointer_->newest().position, &report.held_by);
+  Position floor = parts_.books->CollectFloor(checkpointer_->newest().position, &report.held_by);
   if (!aggressive && RetentionFloor() < floor) {
     floor = RetentionFloor();
     report.held_by = "retention";
   }
-  auto collected = parts_.log->Collect(
-      floor, audit_only ? CollectMode::kAuditOnly : CollectMode::kDelete);
+  auto collected =
+      parts_.log->Collect(floor, audit_only ? CollectMode::kAuditOnly : CollectMode::kDelete);
   if (!collected.ok()) return collected.status();
   parts_.books->Trim(parts_.log->oldest());
   report.segments = collected->segments;
@@ -303,8 +302,8 @@ Result<std::vector<uint8_t>> OpenFrameBody(Bytes frame, FrameSummary* summary) {
   Result<FrameView> view = OpenFrame(frame, &scratch);
   if (!view.ok()) return view.status();
   *summary = SummarizeHead(PeekFrameHeader(frame).value());
-  const Bytes body = view->codec == Codec::None ? frame.subspan(limits::kFrameHeaderBytes)
-                                                : scratch.raw.bytes();
+  const Bytes body =
+      view->codec == Codec::None ? frame.subspan(limits::kFrameHeaderBytes) : scratch.raw.bytes();
   return std::vector<uint8_t>(body.begin(), body.end());
 }
 

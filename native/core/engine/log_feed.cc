@@ -9,8 +9,8 @@ namespace cfsrepl {
 
 namespace {
 
-FrameSummary Summarize(const FrameInfo& info, Codec codec, uint32_t entry_count,
-                       uint32_t raw_bytes, size_t total_bytes) {
+FrameSummary Summarize(const FrameInfo& info, Codec codec, uint32_t entry_count, uint32_t raw_bytes,
+                       size_t total_bytes) {
   FrameSummary summary;
   summary.origin = info.origin;
   summary.epoch = info.epoch;
@@ -41,9 +41,7 @@ void FeedSource::Shut() {
 }
 
 LogFeed::LogFeed(std::shared_ptr<FeedSource> source, Position start, VersionVector held)
-    : source_(std::move(source)),
-      place_{start.segment, start.offset, 0},
-      held_(std::move(held)) {
+    : source_(std::move(source)), place_{start.segment, start.offset, 0}, held_(std::move(held)) {
   Gate::Pass pass(&source_->gate_);
   if (!pass.inside()) return;
   reader_ = source_->log_->NewReader();
@@ -99,7 +97,8 @@ Result<bool> LogFeed::FindNext(const FeedOptions& options) {
 }
 
 bool LogFeed::Wanted(const Item& item, const FrameHead& head, const FeedOptions& options) const {
-  // A site's earlier incarnations may have come back to it from a peer; they are its own all the same.
+  // A site's earlier incarnations may have come back to it from a peer; they are its own all the
+  // same.
   const bool own = item.kind == kItemLocalFrame || head.info.origin.site == source_->site_;
   return (own || options.forward) && !held_.Covers(head.info.origin, head.info.last_lsn);
 }

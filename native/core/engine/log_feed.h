@@ -1,4 +1,5 @@
-// The journal as a feed: own groups compacted and sealed together, other sites' frames as they came.
+// The journal as a feed: own groups compacted and sealed together, other sites' frames as they
+// came.
 #ifndef CFS_REPL_ENGINE_LOG_FEED_H_
 #define CFS_REPL_ENGINE_LOG_FEED_H_
 
@@ -35,7 +36,8 @@ class FeedSource {
   FeedSource(Log* log, SiteId site, uint64_t seal_cache_bytes)
       : log_(log), site_(site), seals_(seal_cache_bytes) {}
 
-  // Waits for calls inside, then drops every feed's hold on the log. Feeds answer kClosed afterwards.
+  // Waits for calls inside, then drops every feed's hold on the log. Feeds answer kClosed
+  // afterwards.
   void Shut();
 
   // Whether short-lived objects may vanish from frames: only one peer can ever be sent them
@@ -60,8 +62,8 @@ class FeedSource {
 
 class LogFeed : public Feed {
  public:
-  // Starts at `start`, for a reader that has `held`. Everything before `start` that the reader may be
-  // sent is in `held`.
+  // Starts at `start`, for a reader that has `held`. Everything before `start` that the reader may
+  // be sent is in `held`.
   LogFeed(std::shared_ptr<FeedSource> source, Position start, VersionVector held);
   ~LogFeed() override;
 

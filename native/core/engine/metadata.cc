@@ -84,9 +84,9 @@ Result<Metadata> Metadata::Decode(Bytes bytes) {
   }
   const uint32_t shard_count = in.Get<uint32_t>();
   if (shard_count == 0 || shard_count > limits::kShardsMax) {
-    return Status(Code::kCorrupt,
-                  "checkpoint metadata: shard count " + std::to_string(shard_count) +
-                      ", expected 1 to " + std::to_string(limits::kShardsMax));
+    return Status(Code::kCorrupt, "checkpoint metadata: shard count " +
+                                      std::to_string(shard_count) + ", expected 1 to " +
+                                      std::to_string(limits::kShardsMax));
   }
   Metadata metadata(shard_count);
   metadata.last_hlc = in.Get<uint64_t>();

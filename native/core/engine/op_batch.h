@@ -1,19 +1,20 @@
-// The batch of operations that an embedder hands to Engine::Append: how bindings/op-batch.ts and the
-// engine talk inside one process. Never on disk or wire; both sides are built together.
+// The batch of operations that an embedder hands to Engine::Append: how bindings/op-batch.ts and
+// the engine talk inside one process. Never on disk or wire; both sides are built together.
 //
-// A batch is OpRecords one after another, each followed by its strings (name, new_name, value, without
-// separators) and padded with zeroes to a multiple of 8 bytes.
+// A batch is OpRecords one after another, each followed by its strings (name, new_name, value,
+// without separators) and padded with zeroes to a multiple of 8 bytes.
 //
 // Which object, which name:
 //   create mkdir symlink   parent+name or path; inode 0: the engine mints one
 //   unlink rmdir           parent+name or path
-//   link                   object (inode, parent+name or path) is the file; destination is the new name
-//   rename                 parent+name or path; destination is the new name
-//   all others             inode, parent+name or path
+//   link                   object (inode, parent+name or path) is the file; destination is the new
+//   name rename                 parent+name or path; destination is the new name all others inode,
+//   parent+name or path
 // "Destination" is new_parent+new_name, or new_name as a path with kOpDestinationIsPath.
 //
-// Two values that share a register may be given apart: the other one is kKeep32 (uid, gid, file_flags,
-// project) or kKeep64 (size, extent_ref) and keeps what the inode has; a new inode then starts with 0.
+// Two values that share a register may be given apart: the other one is kKeep32 (uid, gid,
+// file_flags, project) or kKeep64 (size, extent_ref) and keeps what the inode has; a new inode then
+// starts with 0.
 #ifndef CFS_REPL_ENGINE_OP_BATCH_H_
 #define CFS_REPL_ENGINE_OP_BATCH_H_
 
@@ -34,9 +35,9 @@ inline constexpr uint32_t kKeep32 = 0xffffffff;
 inline constexpr uint64_t kKeep64 = ~uint64_t{0};
 
 struct OpRecord {
-  uint32_t record_bytes;    // this struct, its strings and padding
-  uint8_t op;               // schema::Op
-  uint8_t flags;            // OpFlag
+  uint32_t record_bytes;  // this struct, its strings and padding
+  uint8_t op;             // schema::Op
+  uint8_t flags;          // OpFlag
   uint16_t shard;
   uint64_t seq;
   uint64_t inode;
@@ -46,7 +47,7 @@ struct OpRecord {
   uint32_t new_name_bytes;  // destination; for setxattr and removexattr the key
   uint32_t value_bytes;     // symlink target, xattr value
   uint32_t reserved;
-  Attributes attributes;    // mask says which were given
+  Attributes attributes;  // mask says which were given
 };
 static_assert(sizeof(OpRecord) == 120);
 

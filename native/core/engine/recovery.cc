@@ -100,9 +100,8 @@ Result<LoadedCheckpoint> Recovery::Load(uint64_t number) {
   const ReadSource read = [&](uint64_t offset, std::span<uint8_t> out) {
     return file.value()->ReadAt(offset, out);
   };
-  auto header =
-      LoadCheckpoint(read, out_.replica->state.get(),
-                     [&](uint64_t bytes) { Report("checkpoint", bytes, total.value()); });
+  auto header = LoadCheckpoint(read, out_.replica->state.get(),
+                               [&](uint64_t bytes) { Report("checkpoint", bytes, total.value()); });
   if (!header.ok()) return Status(header.status().code(), path + ": " + header.status().message());
   const Identity& identity = out_.directory->identity();
   if (header->cluster != identity.cluster || header->volume != identity.volume) {
@@ -137,8 +136,10 @@ Status Recovery::OpenLog() {
   if (!log.ok()) return log.status();
   out_.log = std::move(log).value();
   if (!damaged_checkpoints_.empty() && loaded_.record_seq == 0 && report.first_seq > 1) {
-    return Status(Code::kCorrupt, "no checkpoint is whole, and the journal no longer reaches back "
-                                  "to the beginning: " + damaged_checkpoints_);
+    return Status(Code::kCorrupt,
+                  "no checkpoint is whole, and the journal no longer reaches back "
+                  "to the beginning: " +
+                      damaged_checkpoints_);
   }
   out_.torn_bytes = report.tail_cut_bytes;
   out_.books->Trim(out_.log->oldest());
@@ -206,10 +207,10 @@ void Recovery::CarryMarksOver() {
   }
 }
 
-// An earlier incarnation may have minted inode numbers that this one has not seen: its journal is lost,
-// or is still with a peer. So each starts where the clock stands, in milliseconds since 2024 (its
-// incarnation has them), 256 numbers for each: an earlier one got there only if it made more than
-// 256,000 objects a second all its life. 40 bits of milliseconds last until 2058.
+// An earlier incarnation may have minted inode numbers that this one has not seen: its journal is
+// lost, or is still with a peer. So each starts where the clock stands, in milliseconds since 2024
+// (its incarnation has them), 256 numbers for each: an earlier one got there only if it made more
+// than 256,000 objects a second all its life. 40 bits of milliseconds last until 2058.
 void Recovery::StartInodesAfresh() {
   constexpr uint64_t kMs2024 = 1704067200000;
   const Origin own = out_.directory->identity().origin;

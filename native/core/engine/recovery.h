@@ -27,8 +27,8 @@ struct Recovered {
 };
 
 // Opens `options.data_dir`, loads the newest whole checkpoint, replays the journal behind it. A
-// damaged checkpoint is passed over for an older one if the journal still reaches back to that, or to
-// the beginning. Errors as Engine::Open.
+// damaged checkpoint is passed over for an older one if the journal still reaches back to that, or
+// to the beginning. Errors as Engine::Open.
 Result<Recovered> Recover(const EngineOptions& options, FileSystem* file_system,
                           const std::function<void(const OpenProgress&)>& progress);
 

@@ -8,10 +8,10 @@ namespace cfsrepl {
 Status Replica::CheckShards(const FrameView& view) const {
   for (const ShardRange& range : view.shards) {
     if (range.shard() < metadata.shard_count()) continue;
-    return Status(Code::kMalformed,
-                  "frame of site " + std::to_string(view.info.origin.site) + " names shard " +
-                      std::to_string(range.shard()) + ", expected 0 to " +
-                      std::to_string(metadata.shard_count() - 1));
+    return Status(Code::kMalformed, "frame of site " + std::to_string(view.info.origin.site) +
+                                        " names shard " + std::to_string(range.shard()) +
+                                        ", expected 0 to " +
+                                        std::to_string(metadata.shard_count() - 1));
   }
   return Status::Ok();
 }

@@ -29,8 +29,8 @@ struct Replica {
   Metadata metadata;
   uint64_t unknown_entries = 0;
 
-  // Merges a verified frame and raises what the metadata says is held. The caller has checked that it
-  // follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
+  // Merges a verified frame and raises what the metadata says is held. The caller has checked that
+  // it follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
   Status MergeFrame(const FrameView& view);
 
  private:

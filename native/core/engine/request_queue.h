@@ -1,4 +1,5 @@
-// What waits for the engine thread: batches to append, frames to receive. Bounded in bytes for each.
+// What waits for the engine thread: batches to append, frames to receive. Bounded in bytes for
+// each.
 #ifndef CFS_REPL_ENGINE_REQUEST_QUEUE_H_
 #define CFS_REPL_ENGINE_REQUEST_QUEUE_H_
 

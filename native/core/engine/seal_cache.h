@@ -1,6 +1,6 @@
-// Sealed frames shared between feeds: a frame that several peers need is compacted and compressed once.
-// Keyed by where it starts in the log and how it was asked for; bounded in bytes, oldest out first.
-// Thread safe. A second caller for a frame that is being sealed waits for the first.
+// Sealed frames shared between feeds: a frame that several peers need is compacted and compressed
+// once. Keyed by where it starts in the log and how it was asked for; bounded in bytes, oldest out
+// first. Thread safe. A second caller for a frame that is being sealed waits for the first.
 #ifndef CFS_REPL_ENGINE_SEAL_CACHE_H_
 #define CFS_REPL_ENGINE_SEAL_CACHE_H_
 
@@ -48,8 +48,7 @@ class SealCache {
   // The cached frame, or what `seal` makes, which is kept if it is a frame.
   // `seal` runs without the cache's lock; only one caller at a time runs it for a key.
   Result<std::shared_ptr<const CachedSeal>> GetOrSeal(
-      const SealKey& key,
-      const std::function<Result<std::shared_ptr<const CachedSeal>>()>& seal);
+      const SealKey& key, const std::function<Result<std::shared_ptr<const CachedSeal>>()>& seal);
 
   uint64_t hits() const;
 

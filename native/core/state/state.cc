@@ -10,8 +10,6 @@
 namespace cfsrepl {
 namespace {
 
-constexpr size_t kCacheLineBytes = 64;
-
 // `recent_parent` is a slot that is looked at first.
 void MergeLink(Store* store, VisibleTree* tree, uint32_t child, const LinkRecordView& value,
                uint32_t* recent_parent) {
@@ -252,13 +250,7 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   return Status::Ok();
 }
 
-void State::Prefetch(Inode inode) const {
-  uint32_t slot = store_->FindInode(inode);
-  if (slot == 0) return;
-  const char* record = reinterpret_cast<const char*>(&store_->inodes[slot]);
-  __builtin_prefetch(record + kCacheLineBytes, 1);
-  __builtin_prefetch(record + 2 * kCacheLineBytes, 1);
-}
+void State::Prefetch(Inode inode) const { store_->PrefetchInode(inode); }
 
 Status State::MergeInodeRecord(const InodeRecordView& view) {
   if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");

@@ -37,6 +37,16 @@ class Store {
   BlobArena blobs;
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
+  // Starts loading the record, if there is one.
+  void PrefetchInode(Inode inode) const {
+    uint32_t slot = index_.FindLikely(inode);
+    if (slot == 0) return;
+    constexpr size_t kCacheLineBytes = 64;
+    const char* record = reinterpret_cast<const char*>(&inodes[slot]);
+    for (size_t at = 0; at < sizeof(InodeRecord); at += kCacheLineBytes) {
+      __builtin_prefetch(record + at, 1);
+    }
+  }
   uint32_t FindOrAddInode(Inode inode);
   // The same, for a caller who often asks for what it asked for last: *recent is that slot, or 0.
   uint32_t FindOrAddInode(Inode inode, uint32_t* recent) {

@@ -126,8 +126,8 @@ inline AppendResult AppendAndWait(Engine* engine, const BatchBuilder& batch,
 inline ReceiveResult ReceiveAndWait(Engine* engine, Bytes frame, SiteId from) {
   std::promise<ReceiveResult> done;
   auto future = done.get_future();
-  Status status = engine->Receive(
-      frame, from, [&](ReceiveResult result) { done.set_value(std::move(result)); });
+  Status status = engine->Receive(frame, from,
+                                  [&](ReceiveResult result) { done.set_value(std::move(result)); });
   EXPECT_TRUE(status.ok()) << status.message();
   return future.get();
 }

@@ -86,8 +86,7 @@ TEST_F(EngineTest, FileSystemRulesHold) {
     batch.ByPath(c.op, c.path, c.destination);
     const AppendResult result = AppendAndWait(engine.get(), batch);
     EXPECT_EQ(result.status.code(), c.code)
-        << OpName(c.op) << " " << c.path << " " << c.destination << ": "
-        << result.status.message();
+        << OpName(c.op) << " " << c.path << " " << c.destination << ": " << result.status.message();
     EXPECT_EQ(result.appended, 0u);
   }
 }
