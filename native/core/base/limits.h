@@ -44,6 +44,9 @@ inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
 inline constexpr size_t kSegmentBytesMin = 16 * 1024 * 1024;  // a whole group fits
 inline constexpr size_t kSegmentBytesMax = 1024ull * 1024 * 1024;
 inline constexpr size_t kRecordBytesMax = 16 * 1024 * 1024;  // one group commit
+// A record up to this size is written from one buffer, which so stays warm, and copied for the tail
+// cache without its padding. A larger one is written from a buffer that the tail cache then keeps.
+inline constexpr size_t kSmallRecordBytesMax = 64 * 1024;
 inline constexpr size_t kItemsPerRecordMax = 4096;
 inline constexpr size_t kIdentityBytesMax = 4096;  // of the file that says whose data this is
 

@@ -12,10 +12,6 @@
 namespace cfsrepl {
 namespace {
 
-// A record up to this size is written from one buffer, which so stays warm, and copied for the tail
-// cache without its padding. A larger one is written from a buffer that the tail cache then keeps.
-constexpr size_t kSmallRecordBytesMax = 64 * 1024;
-
 Status CheckOptions(const LogOptions& options) {
   const char* rule = nullptr;
   if (options.directory.empty()) rule = "directory must be named";
@@ -82,7 +78,8 @@ LogImpl::LogImpl(const LogOptions& options, FileSystem* file_system, RecoveredLo
       current_(std::move(current)),
       chain_(recovered.chain),
       random_state_(options.random_seed != 0 ? options.random_seed : SystemRandom()),
-      small_buffer_(std::make_shared<AlignedBuffer>(limits::kBlockBytes + kSmallRecordBytesMax)),
+      small_buffer_(
+          std::make_shared<AlignedBuffer>(limits::kBlockBytes + limits::kSmallRecordBytesMax)),
       segments_(std::move(recovered.segments)),
       durable_seq_(chain_.next_seq - 1),
       preparer_(options, file_system, std::move(ready), recovered.next_number) {
