@@ -11,7 +11,9 @@ namespace cfsrepl {
 namespace {
 
 constexpr std::chrono::milliseconds kFullDiskRetryMs{200};
-constexpr size_t kZeroStepBytes = 1024 * 1024;
+// Small, so that a commit never waits long behind zeroes: with 1 MiB steps a log that is written to
+// without a pause was a fifth slower.
+constexpr size_t kZeroStepBytes = 256 * 1024;
 
 }  // namespace
 
