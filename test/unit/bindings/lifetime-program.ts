@@ -13,14 +13,19 @@ function tell(message: string): void {
   else parentPort.postMessage(message);
 }
 
-/** Appends without end, telling the number of each that is durable. */
-async function appendForever(engine: Engine): Promise<never> {
+/** Appends without end, telling the number of each that is durable, and `onDurable` how many are. */
+async function appendForever(
+  engine: Engine,
+  onDurable: (count: number) => void = () => undefined,
+): Promise<never> {
+  let count = 0;
   for (let i = 0; ; i += 4) {
     const names = [i, i + 1, i + 2, i + 3];
     await Promise.all(
       names.map(async (n) => {
         await engine.append({ op: 'create', parent: 1n, name: `f${n}` });
         tell(`durable ${n}`);
+        onDurable(++count);
       }),
     );
   }
@@ -34,9 +39,9 @@ const scenarios: Record<string, (folder: string) => Promise<void>> = {
   /** Leaves by process.exit with appends under way. */
   async exits(folder) {
     const engine = await Engine.open(optionsFor(folder));
-    void appendForever(engine);
-    await sleep(50);
-    process.exit(7);
+    await appendForever(engine, (count) => {
+      if (count === 22) process.exit(7);
+    });
   },
   /** Comes to its end with an engine that is open and idle, a feed and a listener. */
   async ends(folder) {
