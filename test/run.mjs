@@ -47,7 +47,13 @@ async function nodeTests(folder, names, processesMax) {
   if (files.length === 0)
     throw new StepError(`no file of test/${folder} matches ${names.join(' ')}`);
   process.stdout.write(`\n${folder} tests\n`);
-  const args = ['--enable-source-maps', '--test', `--test-concurrency=${processesMax}`, ...files];
+  const args = [
+    '--enable-source-maps',
+    '--test',
+    '--test-reporter=spec', // also where no terminal is, for people read those logs too
+    `--test-concurrency=${processesMax}`,
+    ...files,
+  ];
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
   const code = await new Promise((resolve, reject) =>
     child.on('error', reject).on('close', resolve),
