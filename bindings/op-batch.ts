@@ -144,7 +144,7 @@ export class OpBatch {
     const lengths = writeStrings(slab, start + RECORD_BYTES, parts);
     const end = start + RECORD_BYTES + lengths.name + lengths.newName + lengths.value;
     const paddedEnd = (end + 7) & ~7;
-    slab.bytes.fill(0, end, paddedEnd);
+    for (let byte = end; byte < paddedEnd; byte++) slab.bytes[byte] = 0;
 
     const at = start >>> 2;
     const recordBytes = paddedEnd - start;
@@ -195,6 +195,7 @@ function writeStrings(slab: Slab, start: number, parts: Parts): StringLengths {
 }
 
 function writeText(slab: Slab, offset: number, text: Text): number {
+  if (text.length === 0) return 0;
   if (typeof text === 'string') return slab.bytes.write(text, offset, 'utf8');
   slab.bytes.set(text, offset);
   return text.byteLength;
