@@ -35,6 +35,19 @@ Kind DefaultKind(Op op) {
 uint32_t Keep(uint32_t given, uint32_t current) { return given == kKeep32 ? current : given; }
 uint64_t Keep(uint64_t given, uint64_t current) { return given == kKeep64 ? current : given; }
 
+// What was given, and from the inode what was to be kept.
+Attributes Completed(const Attributes& given, uint32_t mode, Op op, const ChangeTarget& now,
+                     int64_t now_ns) {
+  // Data that changes changes its time too, unless the embedder says when.
+  const bool dates_itself = op != Op::Setattr && (given.mask() & kFieldMtime) == 0;
+  return Attributes(given.mask() | (dates_itself ? uint32_t{kFieldMtime} : 0u), mode,
+                    Keep(given.uid(), now.uid), Keep(given.gid(), now.gid),
+                    Keep(given.size(), now.size), Keep(given.extent_ref(), now.extent_ref),
+                    given.atime_ns(), dates_itself ? now_ns : given.mtime_ns(), given.rdev(),
+                    Keep(given.file_flags(), now.file_flags), Keep(given.project(), now.project),
+                    given.reserved());
+}
+
 Bytes BytesOf(const Attributes& attributes) {
   return {reinterpret_cast<const uint8_t*>(&attributes), sizeof(attributes)};
 }
@@ -299,27 +312,9 @@ Status Admission::AdmitChange(const OpView& op, int64_t now_ns, Inode* inode) {
   }
   *inode = object.value();
   EntryPayload parts;
-  parts.attributes = Completed(given, mode, kind, *inode, now_ns);
+  parts.attributes = Completed(given, mode, kind, target, now_ns);
   Add(op, kind, *inode, target.has_removed_link ? 0 : kEntryAssertsLinks, parts);
   return Status::Ok();
-}
-
-// What was given, and from the inode what was to be kept.
-Attributes Admission::Completed(const Attributes& given, uint32_t mode, Op op, Inode inode,
-                                int64_t now_ns) const {
-  InodeAttributes now;
-  const bool keeps = given.uid() == kKeep32 || given.gid() == kKeep32 || given.size() == kKeep64 ||
-                     given.extent_ref() == kKeep64 || given.file_flags() == kKeep32 ||
-                     given.project() == kKeep32;
-  if (keeps) state_->GetAttributes(inode, &now);
-  // Data that changes changes its time too, unless the embedder says when.
-  const bool dates_itself = op != Op::Setattr && (given.mask() & kFieldMtime) == 0;
-  return Attributes(given.mask() | (dates_itself ? uint32_t{kFieldMtime} : 0u), mode,
-                    Keep(given.uid(), now.uid), Keep(given.gid(), now.gid),
-                    Keep(given.size(), now.size), Keep(given.extent_ref(), now.extent_ref),
-                    given.atime_ns(), dates_itself ? now_ns : given.mtime_ns(), given.rdev(),
-                    Keep(given.file_flags(), now.file_flags), Keep(given.project(), now.project),
-                    given.reserved());
 }
 
 Status Admission::AdmitXattr(const OpView& op, Inode* inode) {

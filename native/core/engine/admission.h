@@ -73,8 +73,6 @@ class Admission {
                           const Place& place) const;
   Result<Inode> TakeInode(Inode wanted);
 
-  Attributes Completed(const Attributes& given, uint32_t mode, Op op, Inode inode,
-                       int64_t now_ns) const;
   void Add(const OpView& op, Op kind, Inode inode, uint16_t flags, const EntryPayload& parts);
   void AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place, const LinkId& link);
   void AddHiddenRemovals(const OpView& op, Inode inode, const Place& place);

@@ -68,6 +68,10 @@ struct InodeAttributes {
 struct ChangeTarget {
   Kind kind = Kind::kNone;
   bool has_removed_link = false;  // as in InodeAttributes
+  // Of registers with two values: what a change that gives only one keeps of the other.
+  uint32_t uid = 0, gid = 0;
+  uint32_t file_flags = 0, project = 0;
+  uint64_t size = 0, extent_ref = 0;
 };
 
 struct NamedValue {

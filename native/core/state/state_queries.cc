@@ -287,7 +287,11 @@ bool State::GetAttributes(Inode inode, InodeAttributes* out) const {
 bool State::GetChangeTarget(Inode inode, ChangeTarget* out) const {
   const uint32_t slot = store_->FindInode(inode);
   if (slot == 0 || store_->inodes[slot].kind == Kind::kNone) return false;
-  *out = {store_->inodes[slot].kind, HasRemovedLink(*store_, store_->inodes[slot])};
+  const InodeRecord& record = store_->inodes[slot];
+  *out = {record.kind,       HasRemovedLink(*store_, record),
+          record.uid,        record.gid,
+          record.file_flags, record.project,
+          record.size,       record.extent_ref};
   return true;
 }
 
