@@ -3,8 +3,11 @@
  * behind, the socket is paused, and resumed when it has caught up.
  */
 
-/** More than this waiting pauses the socket. One read of the socket may exceed it by 512 KiB. */
-const WAITING_BYTES_MAX = 1024 * 1024;
+/**
+ * More than this waiting pauses the socket. One read of the socket may exceed it by 512 KiB. A batch of
+ * `cfs` (1 MiB and the rest of a line) fits with room to spare, so that its uploads are never paused.
+ */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface BodySource {
   pause(): void;

@@ -374,14 +374,14 @@ BAD_LINES.forEach(([what, bad, message], index) => {
       good('after'),
     ]);
     const stopped = await run('journal append', { input });
-    assert.equal(stopped.exitCode, 1);
+    assert.equal(stopped.exitCode, 1, stopped.stderr);
     assert.match(stopped.stderr, message);
     assert.match(stopped.stdout, /^appended 1 entry .*, 1 refused\n$/);
     await succeeds(`admin meta lookup /bad-${index}-before`);
     assert.equal((await run(`admin meta lookup /bad-${index}-after`)).exitCode, 1);
     const goesOn = Buffer.concat([Buffer.from(bad), Buffer.from('\n'), good('after')]);
     const kept = await run('journal append --keep-going --json', { input: goesOn });
-    assert.equal(kept.exitCode, 1);
+    assert.equal(kept.exitCode, 1, kept.stderr);
     const result = JSON.parse(kept.stdout) as { appended: number; errors: { line: number }[] };
     assert.equal(result.appended, 1);
     assert.deepEqual(
