@@ -3,11 +3,10 @@
  * behind, the socket is paused, and resumed when it has caught up.
  */
 
-/**
- * More than this waiting pauses the socket. One read of the socket may exceed it by 512 KiB. A batch of
- * `cfs` (1 MiB and the rest of a line) fits with room to spare, so that its uploads are never paused.
- */
+/** More than this waiting pauses the socket. One read of the socket may exceed it by 512 KiB. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** How much of a body that nobody wants is taken in before its sender is cut off. */
+const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface BodySource {
   pause(): void;
@@ -20,7 +19,8 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
   #waitingBytes = 0;
   #paused = false;
   #ended = false;
-  #discarding = false;
+  #discardedBytes: number | undefined;
+  #onDiscarded: (() => void) | undefined;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
@@ -35,7 +35,9 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
 
   /** Copies `chunk`, which the caller may reuse. */
   push(chunk: ArrayBuffer, isLast: boolean): void {
-    if (chunk.byteLength > 0 && !this.#discarding) {
+    if (this.#discardedBytes !== undefined) {
+      this.#discardedBytes += chunk.byteLength;
+    } else if (chunk.byteLength > 0) {
       this.#waiting.push(Buffer.from(new Uint8Array(chunk)));
       this.#waitingBytes += chunk.byteLength;
     }
@@ -54,12 +56,24 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
     this.#notify();
   }
 
-  /** Nobody reads any more: what still comes is dropped. */
-  discard(): void {
-    this.#discarding = true;
+  /**
+   * Nobody reads any more: what still comes is dropped. Resolves when all of it has come, the client is
+   * gone, or it is too much.
+   */
+  async discard(): Promise<void> {
+    this.#discardedBytes ??= 0;
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#resume();
+    if (this.#isDiscarded()) return;
+    await new Promise<void>((resolve) => {
+      this.#onDiscarded = resolve;
+    });
+  }
+
+  #isDiscarded(): boolean {
+    const tooMuch = (this.#discardedBytes ?? 0) > DISCARDED_BYTES_MAX;
+    return this.#ended || this.#failure !== undefined || tooMuch;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -91,5 +105,6 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
+    if (this.#isDiscarded()) this.#onDiscarded?.();
   }
 }

@@ -91,13 +91,13 @@ export class Exchange {
   }
 
   async #whole(status: number, contentType: string, text: string): Promise<void> {
+    // A client that is still sending when the connection closes may never see its answer.
+    await this.body.discard();
     const bytes = Buffer.from(text);
     const isLarge = bytes.length > PIECE_BYTES_MAX;
     if (isLarge) await this.#write(bytes, () => this.#head(status, contentType));
     if (this.#over) return;
-    // What is left of a body that nobody reads would be taken for the next request.
     const closeConnection = this.#takesBody && !this.body.complete;
-    this.body.discard();
     this.#response.cork(() => {
       if (!isLarge) this.#head(status, contentType);
       this.#response.end(isLarge ? undefined : bytes, closeConnection);

@@ -126,8 +126,13 @@ export class AgentClient {
         method,
         path: path + queryText(query),
         agent: false,
+        // Not "close": Node ends a request with an empty write, which fails (EPIPE), and the answer is
+        // lost, if the agent has answered and closed by then. This side closes after the answer.
+        headers: { connection: 'keep-alive' },
       });
       started.once('response', resolve);
+      // The same empty write may fail after the answer, when the request no longer listens.
+      started.once('socket', (socket) => socket.on('error', () => undefined));
       started.on('error', (error) => reject(unreachable(this.socketPath, error)));
       send(started);
     });

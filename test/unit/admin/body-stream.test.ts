@@ -60,10 +60,30 @@ test('a slow reader pauses the socket, and reading resumes it', async () => {
 test('what nobody wants any more is dropped, and the socket goes on', async () => {
   const socket = new Socket();
   for (let count = 0; count < 5; count++) socket.receive(CHUNK_BYTES);
-  socket.body.discard();
+  const discarded = socket.body.discard();
   assert.equal(socket.paused, false);
   socket.receive('late', true);
+  await discarded;
   assert.equal(await readAll(socket.body), '');
+});
+
+test('a sender is listened to for 64 MiB more at most', async () => {
+  const socket = new Socket();
+  let given = false;
+  const discarded = socket.body.discard().then(() => (given = true));
+  for (let count = 0; count < 64; count++) socket.receive(CHUNK_BYTES);
+  await new Promise(setImmediate);
+  assert.equal(given, false);
+  socket.receive(1);
+  await discarded;
+  assert.equal(socket.body.complete, false);
+});
+
+test('a client that is gone is not waited for', async () => {
+  const socket = new Socket();
+  const discarded = socket.body.discard();
+  socket.body.fail(new Error('gone'));
+  await discarded;
 });
 
 test('a reader of a client that is gone gets the error', async () => {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeError } from '../../../bindings/errors';
 import type { AppendLinesResult } from '../../../src/admin/admin-target';
 import { AdminServer, isLoopback } from '../../../src/admin/server';
+import { AgentClient } from '../../../src/cli/agent-client';
 import { call, engineStatus, errorOf, inodeInfo, nodeStatus, openServer, pageOf } from './fixtures';
 
 const nothing: AppendLinesResult = {
@@ -166,6 +167,18 @@ test('a dump goes on behind what was seen, up to a number', async (t) => {
     paths.map((line) => (JSON.parse(line) as { path: string }).path),
     ['/00004', '/00005'],
   );
+});
+
+test('an answer that is ready before the request was sent whole still arrives', async (t) => {
+  const { socketPath } = await openServer(t, {
+    appendLines: () => Promise.reject(makeError('CFS_STOPPED', 'no')),
+  });
+  const client = new AgentClient(socketPath);
+  for (let count = 0; count < 20; count++) {
+    await assert.rejects(client.post('/journal/append', {}, Buffer.alloc(8 << 20, 'x')), {
+      code: 'CFS_STOPPED',
+    });
+  }
 });
 
 test('an empty list is an empty answer', async (t) => {
