@@ -1,5 +1,7 @@
 #include <isa-l/crc.h>
 
+#include <cstring>
+
 #include "checksum/crc32c.h"
 #include "entries.h"
 #include "measure.h"
@@ -66,13 +68,16 @@ void BenchCrc() {
       [&] { return per_entry([](const EntryView& e) { return EntryCrc(*e.header, e.payload); }); },
       [&] {
         return per_entry([](const EntryView& e) {
-          const auto* header = reinterpret_cast<uint8_t*>(const_cast<EntryHeader*>(e.header));
-          const uint32_t crc = crc32_iscsi(const_cast<uint8_t*>(header), 64, ~0u);
+          uint8_t header[sizeof(EntryHeader)];
+          std::memcpy(header, e.header, sizeof(header));
+          std::memset(header + kPayloadOffsetAt, 0, sizeof(uint32_t));
+          std::memset(header + kEntryCrcAt, 0, sizeof(uint32_t));
+          const uint32_t crc = crc32_iscsi(header, sizeof(header), ~0u);
           return ~crc32_iscsi(const_cast<uint8_t*>(e.payload.data()), 64, crc);
         });
       });
-  Print("crc", pair, "GB/s", "{\"what\":\"entry of 128 bytes in two pieces\"}",
-        "ISA-L crc32_iscsi over the same two pieces");
+  Print("crc", pair, "GB/s", "{\"what\":\"entry of 128 bytes\"}",
+        "ISA-L crc32_iscsi over a copy of the header without two fields, then the payload");
 }
 
 }  // namespace cfsrepl::bench

@@ -3,6 +3,10 @@
 #ifndef CFS_REPL_CHECKSUM_CRC32C_H_
 #define CFS_REPL_CHECKSUM_CRC32C_H_
 
+#include <isa-l/crc.h>
+
+#include <climits>
+
 #include "base/entry.h"
 #include "base/types.h"
 
@@ -10,7 +14,19 @@ namespace cfsrepl {
 
 // The CRC of what came before (0 for nothing) continued over `bytes`:
 // Crc32cExtend(Crc32c(a), b) == Crc32c(a + b). Any length; any thread.
-uint32_t Crc32cExtend(uint32_t crc, Bytes bytes);
+//
+// Inline, for records of some hundred bytes: a call more is a tenth of the time of those.
+inline uint32_t Crc32cExtend(uint32_t crc, Bytes bytes) {
+  auto* data = const_cast<uint8_t*>(bytes.data());  // ISA-L does not write
+  size_t left = bytes.size();
+  crc = ~crc;
+  while (left > INT_MAX) [[unlikely]] {  // ISA-L counts in int
+      crc = crc32_iscsi(data, INT_MAX, crc);
+      data += INT_MAX;
+      left -= INT_MAX;
+    }
+  return ~crc32_iscsi(data, static_cast<int>(left), crc);
+}
 
 inline uint32_t Crc32c(Bytes bytes) { return Crc32cExtend(0, bytes); }
 

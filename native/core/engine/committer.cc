@@ -196,9 +196,10 @@ bool Committer::AppendChunk(Active* active) {
         parsed = op.status();
         break;
       }
-      replica_->state->Prefetch(op->record.inode);
+      replica_->state->PrefetchIndex(op->record.inode);
       ops[count++] = std::move(op).value();
     }
+    for (size_t i = 0; i < count; i++) replica_->state->PrefetchInode(ops[i].record.inode);
     for (size_t i = 0; i < count; i++) {
       if (!AppendOp(ops[i], now_ns, active)) return true;
     }

@@ -36,8 +36,9 @@ struct EngineOptions {
   uint64_t tail_cache_bytes = 32ull << 20;  // recent records kept in memory for feeds
   uint64_t seal_cache_bytes = 16ull << 20;  // sealed frames kept for other peers
   uint64_t disk_reserve_bytes = 8ull << 20;
-  uint64_t retention_bytes = 256ull << 20;            // journal kept even when every peer has it
-  uint64_t checkpoint_interval_bytes = 512ull << 20;  // journal written between checkpoints
+  uint64_t retention_bytes = 256ull << 20;  // journal kept even when every peer has it
+  // Journal written between checkpoints: this, or as much as the last checkpoint has.
+  uint64_t checkpoint_interval_bytes = 512ull << 20;
 };
 
 struct OpenProgress {

@@ -4,15 +4,11 @@
 #include <chrono>
 #include <shared_mutex>
 
-#include "frame/frame.h"
-
 namespace cfsrepl {
 
 namespace {
 
 constexpr auto kCheckpointPoll = std::chrono::seconds(1);
-
-Status Closed() { return Status(Code::kClosed, "the engine is closed"); }
 
 Status CheckOptions(const EngineOptions& options) {
   if (options.site == 0) return Status(Code::kInvalidArgument, "site is 0, expected 1 to 65535");
@@ -147,11 +143,14 @@ void EngineImpl::RunCheckpoints() {
   while (!closing_) {
     checkpoint_wanted_.wait_for(lock, kCheckpointPoll);
     if (closing_) break;
-    const Position from = checkpointer_->newest().position;
+    const CheckpointInfo newest = checkpointer_->newest();
+    const Position from = newest.position;
     const Position end = parts_.log->end();
     const uint64_t journaled =
         (end.segment - from.segment) * options_.segment_bytes + end.offset - from.offset;
-    if (journaled < options_.checkpoint_interval_bytes) continue;
+    // A large state is not written anew for every little journal: at most as many bytes of
+    // checkpoints as of journal are, and recovery reads at most twice what one checkpoint has.
+    if (journaled < std::max(options_.checkpoint_interval_bytes, newest.bytes)) continue;
     lock.unlock();
     // A failure shows in the status as a checkpoint that does not advance; the next poll tries
     // again.
@@ -162,7 +161,7 @@ void EngineImpl::RunCheckpoints() {
 
 Status EngineImpl::Checkpoint() {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   return checkpointer_->Write([this] { return committer_->stopped(); });
 }
 
@@ -176,7 +175,7 @@ Position EngineImpl::RetentionFloor() const {
 
 Result<CollectReport> EngineImpl::Collect(bool aggressive, bool audit_only) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   CollectReport report;
   Position floor = parts_.books->CollectFloor(checkpointer_->newest().position, &report.held_by);
   if (!aggressive && RetentionFloor() < floor) {
@@ -264,7 +263,7 @@ Status EngineImpl::Close(bool checkpoint) {
   committer_->Stop();
   if (checkpoint && committer_->stopped().ok()) close_status_ = Checkpoint();
   last_status_ = GetStatus();
-  last_status_.stopped = Closed();
+  last_status_.stopped = EngineClosed();
   feeds_->Shut();
   gate_.Shut();
   parts_.log.reset();
@@ -273,38 +272,5 @@ Status EngineImpl::Close(bool checkpoint) {
 }
 
 // ---- frames without an engine
-
-namespace {
-FrameSummary SummarizeHead(const FrameHead& head) {
-  FrameSummary summary;
-  summary.origin = head.info.origin;
-  summary.epoch = head.info.epoch;
-  summary.first_lsn = head.info.first_lsn;
-  summary.last_lsn = head.info.last_lsn;
-  summary.hlc_max = head.info.hlc_max;
-  summary.codec = head.codec;
-  summary.entry_count = head.entry_count;
-  summary.raw_bytes = head.raw_bytes;
-  summary.total_bytes = static_cast<uint32_t>(head.total_bytes());
-  summary.cluster = head.info.cluster;
-  return summary;
-}
-}  // namespace
-
-Result<FrameSummary> PeekFrame(Bytes prefix) {
-  Result<FrameHead> head = PeekFrameHeader(prefix);
-  if (!head.ok()) return head.status();
-  return SummarizeHead(head.value());
-}
-
-Result<std::vector<uint8_t>> OpenFrameBody(Bytes frame, FrameSummary* summary) {
-  FrameScratch scratch;
-  Result<FrameView> view = OpenFrame(frame, &scratch);
-  if (!view.ok()) return view.status();
-  *summary = SummarizeHead(PeekFrameHeader(frame).value());
-  const Bytes body =
-      view->codec == Codec::None ? frame.subspan(limits::kFrameHeaderBytes) : scratch.raw.bytes();
-  return std::vector<uint8_t>(body.begin(), body.end());
-}
 
 }  // namespace cfsrepl

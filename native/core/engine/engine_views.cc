@@ -8,8 +8,6 @@ namespace cfsrepl {
 
 namespace {
 
-Status Closed() { return Status(Code::kClosed, "the engine is closed"); }
-
 template <typename Source>  // InodeView and DumpedName show the same things under the same names
 InodeInfo ToInfo(const Source& source) {
   const InodeAttributes& attributes = source.attributes;
@@ -60,14 +58,14 @@ Result<InodeInfo> EngineImpl::Describe(Inode inode) {
 
 Result<InodeInfo> EngineImpl::Lookup(Inode inode) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   std::shared_lock lock(parts_.replica->mutex);
   return Describe(inode);
 }
 
 Result<InodeInfo> EngineImpl::LookupPath(Bytes path) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   std::shared_lock lock(parts_.replica->mutex);
   Result<NameEntry> entry = parts_.replica->state->ResolvePath(path);
   if (!entry.ok()) return entry.status();
@@ -76,7 +74,7 @@ Result<InodeInfo> EngineImpl::LookupPath(Bytes path) {
 
 Result<std::vector<NamedInode>> EngineImpl::List(Bytes path, Bytes after, size_t max) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   std::shared_lock lock(parts_.replica->mutex);
   const State& state = *parts_.replica->state;
   Result<NameEntry> entry = state.ResolvePath(path);
@@ -95,7 +93,7 @@ Result<std::vector<NamedInode>> EngineImpl::List(Bytes path, Bytes after, size_t
 
 Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   std::vector<DumpedName> dumped;
   {
     std::shared_lock lock(parts_.replica->mutex);
@@ -109,7 +107,7 @@ Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
 
 Result<Digest> EngineImpl::ComputeDigest() {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   // One lock for the whole scan: a digest is of one moment.
   std::shared_lock lock(parts_.replica->mutex);
   DigestScan scan(*parts_.replica->state);

@@ -5,7 +5,12 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/status.h"
+
 namespace cfsrepl {
+
+// What a call gets that is not let in.
+inline Status EngineClosed() { return Status(Code::kClosed, "the engine is closed"); }
 
 class Gate {
  public:

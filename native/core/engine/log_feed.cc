@@ -3,27 +3,12 @@
 #include <map>
 #include <numeric>
 
+#include "engine/frame_summary.h"
 #include "engine/log_items.h"
 
 namespace cfsrepl {
 
 namespace {
-
-FrameSummary Summarize(const FrameInfo& info, Codec codec, uint32_t entry_count, uint32_t raw_bytes,
-                       size_t total_bytes) {
-  FrameSummary summary;
-  summary.origin = info.origin;
-  summary.epoch = info.epoch;
-  summary.first_lsn = info.first_lsn;
-  summary.last_lsn = info.last_lsn;
-  summary.hlc_max = info.hlc_max;
-  summary.codec = codec;
-  summary.entry_count = entry_count;
-  summary.raw_bytes = raw_bytes;
-  summary.total_bytes = static_cast<uint32_t>(total_bytes);
-  summary.cluster = info.cluster;
-  return summary;
-}
 
 bool IsFrame(const Item& item) {
   return item.kind == kItemLocalFrame || item.kind == kItemRemoteFrame;
@@ -57,7 +42,11 @@ LogFeed::~LogFeed() {
 
 Result<std::optional<SealedFrame>> LogFeed::Next(const FeedOptions& options) {
   Gate::Pass pass(&source_->gate_);
-  if (!pass.inside() || reader_ == nullptr) return Status(Code::kClosed, "the engine is closed");
+  if (!pass.inside() || reader_ == nullptr) return EngineClosed();
+  // A frame that another feed sealed from this very place needs no look at the log.
+  if (auto sealed = source_->seals_.Find(KeyOf(options)); sealed != nullptr && Lacks(*sealed)) {
+    return std::optional<SealedFrame>(Give(*sealed));
+  }
   Result<bool> found = FindNext(options);
   if (!found.ok()) return found.status();
   if (!found.value()) return std::optional<SealedFrame>();
@@ -68,14 +57,24 @@ Result<std::optional<SealedFrame>> LogFeed::Next(const FeedOptions& options) {
     if (!head.ok()) return head.status();
     return std::optional<SealedFrame>(Forward(item, head.value()));
   }
-  const SealKey key{place_, options.codec, options.level, options.compact,
-                    options.raw_bytes_target};
-  auto sealed = source_->seals_.GetOrSeal(key, [&] { return SealFrom(options); });
+  auto sealed = source_->seals_.GetOrSeal(KeyOf(options), [&] { return SealFrom(options); });
   if (!sealed.ok()) return sealed.status();
-  place_ = sealed.value()->next;
-  const SealedFrame& frame = sealed.value()->frame;
-  held_.Raise(frame.summary.origin, frame.summary.last_lsn);
-  return std::optional<SealedFrame>(frame);
+  return std::optional<SealedFrame>(Give(*sealed.value()));
+}
+
+bool LogFeed::Lacks(const CachedSeal& sealed) const {
+  return !held_.Covers(sealed.frame.summary.origin, sealed.frame.summary.last_lsn);
+}
+
+SealKey LogFeed::KeyOf(const FeedOptions& options) const {
+  return {place_,          options.codec,   options.level,
+          options.compact, options.forward, options.raw_bytes_target};
+}
+
+SealedFrame LogFeed::Give(const CachedSeal& sealed) {
+  place_ = sealed.next;
+  held_.Raise(sealed.frame.summary.origin, sealed.frame.summary.last_lsn);
+  return sealed.frame;
 }
 
 Result<bool> LogFeed::FindNext(const FeedOptions& options) {
@@ -96,19 +95,25 @@ Result<bool> LogFeed::FindNext(const FeedOptions& options) {
   }
 }
 
-bool LogFeed::Wanted(const Item& item, const FrameHead& head, const FeedOptions& options) const {
+// By some reader, whatever it holds: what one leaves out of a frame that others will be given must
+// not depend on what the first of them had.
+bool LogFeed::MayBeWanted(const Item& item, const FrameHead& head,
+                          const FeedOptions& options) const {
   // A site's earlier incarnations may have come back to it from a peer; they are its own all the
   // same.
   const bool own = item.kind == kItemLocalFrame || head.info.origin.site == source_->site_;
-  return (own || options.forward) && !held_.Covers(head.info.origin, head.info.last_lsn);
+  return own || options.forward;
+}
+
+bool LogFeed::Wanted(const Item& item, const FrameHead& head, const FeedOptions& options) const {
+  return MayBeWanted(item, head, options) && !held_.Covers(head.info.origin, head.info.last_lsn);
 }
 
 SealedFrame LogFeed::Forward(const Item& item, const FrameHead& head) {
   SealedFrame frame;
   frame.owner = record_;
   frame.bytes = item.bytes;
-  frame.summary =
-      Summarize(head.info, head.codec, head.entry_count, head.raw_bytes, item.bytes.size());
+  frame.summary = Summarize(head);
   frame.entries_in = head.entry_count;
   frame.raw_bytes_in = head.raw_bytes;
   held_.Raise(head.info.origin, head.info.last_lsn);
@@ -156,7 +161,7 @@ Status LogFeed::Gather(const FeedOptions& options, FeedPlace* next) {
       if (!IsFrame(item)) continue;
       Result<FrameHead> head = PeekFrameHeader(item.bytes);
       if (!head.ok()) return head.status();
-      if (!Wanted(item, head.value(), options)) continue;
+      if (!MayBeWanted(item, head.value(), options)) continue;
       // Another origin's frame, or the next incarnation's, starts a frame of its own.
       const bool follows = item.kind == kItemLocalFrame &&
                            (views_.empty() || views_.back().info.origin == head->info.origin);
@@ -196,8 +201,7 @@ Result<std::shared_ptr<const CachedSeal>> LogFeed::SealFrom(const FeedOptions& o
   SealedFrame& frame = sealed->frame;
   frame.bytes = buffer->bytes();
   frame.owner = std::move(buffer);
-  frame.summary = Summarize(result->info, result->codec, result->entry_count, result->raw_bytes,
-                            frame.bytes.size());
+  frame.summary = Summarize(PeekFrameHeader(frame.bytes).value());
   frame.entries_in = static_cast<uint32_t>(entries_.size());
   std::map<Shard, uint64_t> marks;
   for (const FrameView& view : views_) {

@@ -72,8 +72,13 @@ class LogFeed : public Feed {
  private:
   friend class FeedSource;
 
+  SealKey KeyOf(const FeedOptions& options) const;
+  bool Lacks(const CachedSeal& sealed) const;
+  // The frame goes to the reader.
+  SealedFrame Give(const CachedSeal& sealed);
   // Moves place_ to the next item to send; false at the durable end.
   Result<bool> FindNext(const FeedOptions& options);
+  bool MayBeWanted(const Item& item, const FrameHead& head, const FeedOptions& options) const;
   bool Wanted(const Item& item, const FrameHead& head, const FeedOptions& options) const;
   SealedFrame Forward(const Item& item, const FrameHead& head);
   Result<std::shared_ptr<const CachedSeal>> SealFrom(const FeedOptions& options);

@@ -30,9 +30,9 @@ Status Replica::MergeFrame(const FrameView& view) {
     const size_t end = std::min(count, chunk + kMergeChunkEntries);
     for (size_t i = chunk; i < end; i++) {
       if (i % kPrefetchEntries == 0) {
-        for (size_t ahead = i; ahead < std::min(end, i + kPrefetchEntries); ahead++) {
-          state->Prefetch(view.entries[ahead].inode());
-        }
+        const auto group = view.entries.subspan(i, std::min(end - i, kPrefetchEntries));
+        for (const EntryHeader& header : group) state->PrefetchIndex(header.inode());
+        for (const EntryHeader& header : group) state->PrefetchInode(header.inode());
       }
       const EntryView entry = view.entry(i);
       CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin));

@@ -3,12 +3,14 @@
 #ifndef CFS_REPL_ENGINE_REQUEST_QUEUE_H_
 #define CFS_REPL_ENGINE_REQUEST_QUEUE_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "base/limits.h"
 #include "base/status.h"
@@ -52,10 +54,13 @@ class RequestQueue {
   }
 
   // The oldest request, waiting for one until `deadline`. False at the deadline or once closed and
-  // empty.
+  // empty. One thread only.
   bool Pop(Request* out, std::chrono::steady_clock::time_point deadline) {
+    const auto start = std::chrono::steady_clock::now();
+    if (expect_soon_) LookOut(start + kLookOut);
     std::unique_lock lock(mutex_);
     arrived_.wait_until(lock, deadline, [this] { return closed_ || !requests_.empty(); });
+    expect_soon_ = !requests_.empty() && std::chrono::steady_clock::now() - start < kLookOut;
     return PopLocked(out);
   }
   bool TryPop(Request* out) {
@@ -75,6 +80,17 @@ class RequestQueue {
   }
 
  private:
+  // A writer that waits for each answer has its next request here sooner than a sleeping thread
+  // wakes up, which takes a fifth of a small commit's time.
+  static constexpr std::chrono::microseconds kLookOut{60};
+
+  void LookOut(std::chrono::steady_clock::time_point until) {
+    while (waiting_.load(std::memory_order_acquire) == 0 &&
+           std::chrono::steady_clock::now() < until) {
+      std::this_thread::yield();  // whoever has work goes first
+    }
+  }
+
   Status Push(Request request, size_t bytes, size_t* held_bytes, size_t max, const char* name) {
     {
       std::lock_guard lock(mutex_);
@@ -87,6 +103,7 @@ class RequestQueue {
       }
       *held_bytes += bytes;
       requests_.push_back(std::move(request));
+      waiting_.store(requests_.size(), std::memory_order_release);
     }
     arrived_.notify_one();
     return Status::Ok();
@@ -95,6 +112,7 @@ class RequestQueue {
     if (requests_.empty()) return false;
     *out = std::move(requests_.front());
     requests_.pop_front();
+    waiting_.store(requests_.size(), std::memory_order_release);
     if (out->is_receive()) {
       receive_bytes_ -= out->receive.frame.size();
     } else {
@@ -109,6 +127,8 @@ class RequestQueue {
   size_t append_bytes_ = 0;
   size_t receive_bytes_ = 0;
   bool closed_ = false;
+  std::atomic<size_t> waiting_{0};  // requests_.size(), for a look without the lock
+  bool expect_soon_ = false;        // the last request came within kLookOut; Pop's thread only
 };
 
 }  // namespace cfsrepl

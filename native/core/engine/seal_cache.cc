@@ -2,6 +2,14 @@
 
 namespace cfsrepl {
 
+std::shared_ptr<const CachedSeal> SealCache::Find(const SealKey& key) {
+  std::lock_guard lock(mutex_);
+  auto it = slots_.find(key);
+  if (it == slots_.end() || it->second.value == nullptr) return nullptr;
+  hits_++;
+  return it->second.value;
+}
+
 Result<std::shared_ptr<const CachedSeal>> SealCache::GetOrSeal(
     const SealKey& key, const std::function<Result<std::shared_ptr<const CachedSeal>>()>& seal) {
   {

@@ -37,6 +37,7 @@ struct SealKey {
   Codec codec = Codec::None;
   int level = 0;
   bool compact = true;
+  bool forward = false;  // other sites' frames end a frame instead of being left out
   uint32_t raw_bytes_target = 0;
   auto operator<=>(const SealKey&) const = default;
 };
@@ -44,6 +45,9 @@ struct SealKey {
 class SealCache {
  public:
   explicit SealCache(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // The cached frame, or null.
+  std::shared_ptr<const CachedSeal> Find(const SealKey& key);
 
   // The cached frame, or what `seal` makes, which is kept if it is a frame.
   // `seal` runs without the cache's lock; only one caller at a time runs it for a key.

@@ -2,92 +2,99 @@
 #ifndef CFS_REPL_STATE_INODE_INDEX_H_
 #define CFS_REPL_STATE_INODE_INDEX_H_
 
-#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/types.h"
-#include "state/counting_allocator.h"
 #include "state/records.h"
 #include "state/slab.h"
 
 namespace cfsrepl {
 
-// 256 flat sets chosen by the top bits of the number's hash, so that growth moves a 256th of the
-// entries at a time (at 10 million inodes well under a millisecond). An entry is the slot and 32
-// bits of the hash: growing never touches the records, and a lookup touches almost only the right
-// one.
+// Extendible hashing (Fagin, Nievergelt, Pippenger, Strong: "Extendible hashing", ACM TODS 1979):
+// a directory, chosen from by the top bits of the number's hash, of tables that are one huge page
+// each and are split when full. So a lookup is one cache line and no page walk, wherever it falls
+// (a library's table takes two lines in small pages, and cannot be asked to prefetch), and growth
+// moves 200,000 entries at most, in a millisecond or two, however many there are.
+//
+// A table is open addressed with linear probing. An entry is the slot and 32 bits of the hash:
+// growing never touches the records, and a lookup touches almost only the right one.
+//
+// Threads: const methods may run together when nothing else does.
 class InodeIndex {
  public:
-  explicit InodeIndex(const Slab<InodeRecord>* records) {
-    for (int i = 0; i < kSetCount; i++) {
-      sets_.emplace_back(0, Hash{}, Equal{records}, CountingAllocator<Entry>(&memory_bytes_));
-    }
-  }
+  explicit InodeIndex(const Slab<InodeRecord>* records);
+  ~InodeIndex();
   InodeIndex(const InodeIndex&) = delete;
   InodeIndex& operator=(const InodeIndex&) = delete;
 
   // 0 if absent.
   uint32_t Find(Inode inode) const {
-    uint64_t hash = MixInode(inode);
-    const Set& set = sets_[hash >> kSetShift];
-    auto it = set.find(Key{static_cast<uint32_t>(hash), inode});
-    return it == set.end() ? 0 : it->slot;
+    const uint32_t tag = TagOf(inode);
+    const Table& table = TableOf(tag);
+    for (uint32_t at = tag & table.mask;; at = (at + 1) & table.mask) {
+      const Entry entry = table.entries[at];
+      if (entry.slot == 0) return 0;
+      if (entry.tag == tag && (*records_)[entry.slot].inode == inode) return entry.slot;
+    }
   }
 
-  // As Find, but trusts the hash: once in 2^32 another inode's slot. It does not touch the record,
-  // so a caller that only prefetches it need not wait for it.
+  // As Find, but trusts the tag, so once in some hundred lookups among ten million it may be
+  // another inode's slot. It does not touch the record, so a caller that only prefetches it need
+  // not wait.
   uint32_t FindLikely(Inode inode) const {
-    uint64_t hash = MixInode(inode);
-    const Set& set = sets_[hash >> kSetShift];
-    auto it = set.find(Tag{static_cast<uint32_t>(hash)});
-    return it == set.end() ? 0 : it->slot;
+    const uint32_t tag = TagOf(inode);
+    const Table& table = TableOf(tag);
+    for (uint32_t at = tag & table.mask;; at = (at + 1) & table.mask) {
+      const Entry entry = table.entries[at];
+      if (entry.slot == 0 || entry.tag == tag) return entry.slot;
+    }
   }
 
-  // `inode` must be absent.
-  void Add(Inode inode, uint32_t slot) {
-    uint64_t hash = MixInode(inode);
-    sets_[hash >> kSetShift].insert(Entry{static_cast<uint32_t>(hash), slot});
+  // Starts loading what Find will look at first.
+  void Prefetch(Inode inode) const {
+    const uint32_t tag = TagOf(inode);
+    const Table& table = TableOf(tag);
+    __builtin_prefetch(&table.entries[tag & table.mask]);
   }
 
-  uint64_t memory_bytes() const { return memory_bytes_ + sets_.capacity() * sizeof(Set); }
+  // `inode` must be absent; `slot` is not 0.
+  void Add(Inode inode, uint32_t slot);
+
+  uint64_t memory_bytes() const;
 
  private:
   struct Entry {
     uint32_t tag;
-    uint32_t slot;
+    uint32_t slot;  // 0: free
   };
-  struct Key {
-    uint32_t tag;
-    Inode inode;
+  struct Table {
+    Entry* entries = nullptr;
+    uint32_t mask = 0;   // entries - 1
+    uint32_t count = 0;  // in use
+    uint32_t depth = 0;  // all its tags agree in so many top bits
   };
-  struct Tag {
-    uint32_t tag;
-  };
-  struct Hash {
-    using is_transparent = void;
-    using is_avalanching = void;  // MixInode has mixed; the product spreads 32 bits over 64
-    size_t operator()(const Entry& entry) const { return entry.tag * 0x9e3779b97f4a7c15ull; }
-    size_t operator()(const Key& key) const { return key.tag * 0x9e3779b97f4a7c15ull; }
-    size_t operator()(const Tag& tag) const { return tag.tag * 0x9e3779b97f4a7c15ull; }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const Slab<InodeRecord>* records;
-    bool operator()(const Entry& a, const Entry& b) const { return a.slot == b.slot; }
-    bool operator()(const Key& key, const Entry& entry) const {
-      return key.tag == entry.tag && (*records)[entry.slot].inode == key.inode;
-    }
-    bool operator()(const Entry& entry, const Key& key) const { return (*this)(key, entry); }
-    bool operator()(const Tag& tag, const Entry& entry) const { return tag.tag == entry.tag; }
-    bool operator()(const Entry& entry, const Tag& tag) const { return tag.tag == entry.tag; }
-  };
-  using Set = boost::unordered_flat_set<Entry, Hash, Equal, CountingAllocator<Entry>>;
 
-  static constexpr int kSetCount = 256;
-  static constexpr int kSetShift = 56;
+  uint32_t TagOf(Inode inode) const { return static_cast<uint32_t>(MixInode(inode ^ seed_) >> 32); }
+  const Table& TableOf(uint32_t tag) const {
+    return tables_[directory_[static_cast<uint64_t>(tag) >> directory_shift_]];
+  }
+  static Table NewTable(uint32_t entries, uint32_t depth);
+  static void FreeTable(const Table& table);
+  static void Put(Table* table, Entry entry);
+  static bool IsFull(const Table& table);
+  // Moves what `from` holds to a table twice as large.
+  void Double(uint32_t number);
+  // Halves table `number`: tags with the next bit set go to a new one.
+  void Split(uint32_t number);
 
-  uint64_t memory_bytes_ = 0;
-  std::vector<Set> sets_;
+  const Slab<InodeRecord>* const records_;
+  const uint64_t seed_;  // random, so that no peer can choose numbers that collide
+  std::vector<Table> tables_;
+  std::vector<uint32_t> directory_;  // 2^n numbers of tables
+  uint32_t directory_shift_ = 32;    // 32 - n
 };
 
 }  // namespace cfsrepl

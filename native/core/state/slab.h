@@ -2,14 +2,13 @@
 #ifndef CFS_REPL_STATE_SLAB_H_
 #define CFS_REPL_STATE_SLAB_H_
 
-#include <sys/mman.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <type_traits>
 #include <vector>
 
 #include "base/limits.h"
+#include "state/huge_pages.h"
 
 namespace cfsrepl {
 
@@ -56,24 +55,10 @@ class Slab {
   static constexpr uint32_t kChunkMask = (1u << kChunkShift) - 1;
   static constexpr size_t kChunkBytes = sizeof(T) << kChunkShift;
   static_assert(kChunkBytes % 4096 == 0);
-  static constexpr size_t kHugePageBytes = size_t{2} << 20;
 
-  // Straight from the kernel: zeroed, and no page is there before it is touched.
+  // The first chunk stays in small pages, so that a small state stays small.
   void AddChunk() {
-    size_t mapped_bytes = kChunkBytes + kHugePageBytes;
-    void* mapped =
-        mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED) std::abort();
-    // Keep the aligned part.
-    char* start = static_cast<char*>(mapped);
-    size_t before = -reinterpret_cast<uintptr_t>(mapped) & (kHugePageBytes - 1);
-    char* chunk = start + before;
-    if (before > 0) munmap(start, before);
-    munmap(chunk + kChunkBytes, kHugePageBytes - before);
-    // The first chunk stays in small pages, so that a small state stays small. Refusal does no
-    // harm.
-    if (!chunks_.empty()) (void)madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
-    chunks_.push_back(reinterpret_cast<T*>(chunk));
+    chunks_.push_back(static_cast<T*>(MapHugePages(kChunkBytes, !chunks_.empty())));
   }
 
   std::vector<T*> chunks_;

@@ -250,7 +250,8 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   return Status::Ok();
 }
 
-void State::Prefetch(Inode inode) const { store_->PrefetchInode(inode); }
+void State::PrefetchIndex(Inode inode) const { store_->PrefetchIndex(inode); }
+void State::PrefetchInode(Inode inode) const { store_->PrefetchInode(inode); }
 
 Status State::MergeInodeRecord(const InodeRecordView& view) {
   if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");

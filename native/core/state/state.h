@@ -125,9 +125,10 @@ class State {
   // write, truncate and setattr cost one lookup and no allocation.
   Status Merge(const EntryHeader& header, Bytes payload, OriginIndex origin);
 
-  // Starts loading what Merge of an entry of this inode will touch. For batches: call it for all
-  // entries of a group of 16 or so, then Merge them.
-  void Prefetch(Inode inode) const;
+  // Start loading what Merge of an entry of this inode will touch. For batches: first PrefetchIndex
+  // for all entries of a group of 16 or so, then PrefetchInode for all, then Merge them.
+  void PrefetchIndex(Inode inode) const;
+  void PrefetchInode(Inode inode) const;
 
   // Merge registers that another State wrote (checkpoint, bootstrap, repair); see
   // register_records.h. The caller has checked lengths and names. Stamps and link ids are in this

@@ -14,6 +14,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "state/blob_arena.h"
+#include "state/counting_allocator.h"
 #include "state/inode_index.h"
 #include "state/origin_table.h"
 #include "state/records.h"
@@ -37,6 +38,8 @@ class Store {
   BlobArena blobs;
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
+  // Starts loading where the record is to be found.
+  void PrefetchIndex(Inode inode) const { index_.Prefetch(inode); }
   // Starts loading the record, if there is one.
   void PrefetchInode(Inode inode) const {
     uint32_t slot = index_.FindLikely(inode);

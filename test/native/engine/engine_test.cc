@@ -243,6 +243,32 @@ TEST_F(EngineTest, OneFrameIsSealedForAllPeers) {
   EXPECT_EQ(status.seal_cache_hits, 7 * status.frames_sealed);
 }
 
+TEST_F(EngineTest, AForwardingFeedIsNotGivenAFrameThatLeavesOtherSitesOut) {
+  // Site 1 logs: own, site 2's, own. A plain feed seals both own groups into one frame first.
+  auto one = OpenEngine(SmallOptions(dir_ / "one", 1));
+  auto two = OpenEngine(SmallOptions(dir_ / "two", 2));
+  auto three = OpenEngine(SmallOptions(dir_ / "three", 3));
+  AppendAndWait(one.get(), BatchBuilder().ByPath(Op::Mkdir, "/a"));
+  AppendAndWait(two.get(), BatchBuilder().ByPath(Op::Mkdir, "/b"));
+  Replicate(two.get(), one.get(), 2);
+  AppendAndWait(one.get(), BatchBuilder().ByPath(Op::Mkdir, "/c"));
+
+  auto plain = one->OpenFeed({}).value();
+  FeedOptions options;
+  ASSERT_TRUE(plain->Next(options)->has_value());
+  ASSERT_FALSE(plain->Next(options)->has_value());
+
+  options.forward = true;
+  auto forwarding = one->OpenForwardingFeed({}).value();
+  for (;;) {
+    auto frame = forwarding->Next(options);
+    ASSERT_TRUE(frame.ok()) << frame.status().message();
+    if (!frame->has_value()) break;
+    EXPECT_TRUE(ReceiveAndWait(three.get(), frame.value()->bytes, 1).status.ok());
+  }
+  ExpectEqualState(one.get(), three.get());
+}
+
 TEST_F(EngineTest, TheSameDirectoryCannotBeOpenedTwice) {
   auto engine = OpenEngine(SmallOptions(dir_ / "a", 1));
   auto second = Engine::Open(SmallOptions(dir_ / "a", 1), nullptr);
