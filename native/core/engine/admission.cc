@@ -232,6 +232,7 @@ Status Admission::AdmitRemoval(const OpView& op, Inode* inode) {
         what + " has " + std::to_string(state_->ChildCount(entry->inode)) + " names in it");
   }
   *inode = entry->inode;
+  if (is_directory) AddCutOf(op, entry->inode);
   AddRemoval(op, kind, entry->inode, place.value(), entry->link);
   AddHiddenRemovals(op, entry->inode, place.value());
   return Status::Ok();
@@ -283,6 +284,10 @@ Status Admission::AdmitRename(const OpView& op, Inode* inode, Outcome* outcome) 
   if (moved->kind == Kind::kDirectory && state_->IsAncestor(moved->inode, to->parent)) {
     return Invalid(DescribePlace(from->parent, from->name) + " cannot move below itself");
   }
+  if (moved->kind == Kind::kDirectory) {
+    AddCutOf(op, moved->inode);
+    if (parts.replaced_inode != 0) AddCutOf(op, parts.replaced_inode);
+  }
   Add(op, Op::Rename, moved->inode, 0, parts);
   AddHiddenRemovals(op, moved->inode, from.value());
   if (parts.replaced_inode != 0) AddHiddenRemovals(op, parts.replaced_inode, to.value());
@@ -327,7 +332,7 @@ Status Admission::AdmitXattr(const OpView& op, Inode* inode) {
   EntryPayload parts;
   parts.key = op.new_name;
   parts.value = op.value;
-  Add(op, kind, *inode, 0, parts);
+  Add(op, kind, *inode, target.has_removed_link ? 0 : kEntryAssertsLinks, parts);
   return Status::Ok();
 }
 
@@ -431,6 +436,20 @@ void Admission::AddRemoval(const OpView& op, Op kind, Inode inode, const Place& 
   parts.name = place.name;
   parts.link = link;
   Add(op, kind, inode, 0, parts);
+}
+
+// A directory on a cut cycle is about to go elsewhere. The cycle ends with that, and what the cut
+// shows in the root would jump below another directory: so it is first made to stay where it shows.
+void Admission::AddCutOf(const OpView& op, Inode directory) {
+  const std::optional<ListedName> cut = state_->CutOfCycle(directory);
+  if (!cut.has_value() || cut->entry.inode == directory) return;
+  EntryPayload parts;
+  parts.parent = kRootInode;
+  parts.new_parent = kRootInode;
+  parts.link = cut->entry.link;
+  parts.name = AsBytes(cut->name);
+  parts.new_name = AsBytes(cut->name);
+  Add(op, Op::Rename, cut->entry.inode, 0, parts);
 }
 
 // Two sites may have linked one file under one name; the name goes when all its links are gone.

@@ -340,7 +340,19 @@ Result<std::string> State::PathOf(Inode inode) const {
 uint64_t State::ChildCount(Inode directory) const {
   uint32_t slot = store_->FindInode(directory);
   if (slot == 0 || store_->inodes[slot].directory == 0) return 0;
-  return store_->directories[store_->inodes[slot].directory].live_children;
+  const uint64_t live = store_->directories[store_->inodes[slot].directory].live_children;
+  const uint32_t cut = tree_->CutOf(slot);
+  if (cut == 0) [[likely]]
+    return live;
+  return live - (store_->links[cut].parent == slot);
+}
+
+std::optional<ListedName> State::CutOfCycle(Inode directory) const {
+  const uint32_t slot = store_->FindInode(directory);
+  const uint32_t cut = slot == 0 ? 0 : tree_->CutOf(slot);
+  if (cut == 0) return std::nullopt;
+  const NameIndex& names = tree_->names();
+  return ListedName{AsString(names.VisibleName(cut)), EntryOf(*store_, names, cut)};
 }
 
 std::vector<ListedName> State::ListDirectory(Inode directory, Bytes after, size_t max) const {

@@ -109,6 +109,33 @@ TEST_F(ConvergenceTest, WriteAgainstUnlink) {
                [&](const State& s) { EXPECT_EQ(InodeAt(s, "/f"), 0u); });
 }
 
+TEST_F(ConvergenceTest, SetxattrAgainstUnlink) {
+  InEveryOrder(common,
+               {a.Unlink(0x2000, f, create_f.link(), 1, "f"), b.Setxattr(0x3000, f, "user.k", "v")},
+               [&](const State& s) { EXPECT_EQ(s.GetInode(InodeAt(s, "/f"))->xattrs.size(), 1u); });
+  InEveryOrder(common,
+               {a.Unlink(0x3000, f, create_f.link(), 1, "f"), b.Removexattr(0x2000, f, "user.k")},
+               [&](const State& s) { EXPECT_EQ(InodeAt(s, "/f"), 0u); });
+}
+
+// The last writer knows of another link's removal, so it asserts nothing; nor does it take back
+// what was asserted.
+TEST_F(ConvergenceTest, AFileKeptAgainstAnUnlinkStaysWhenItIsChangedAgain) {
+  TestEntry g = a.Link(kBefore, f, 1, "g");
+  std::vector<TestEntry> linked = common;
+  linked.push_back(g);
+  for (const bool same_field : {true, false}) {
+    std::vector<TestEntry> changes{
+        a.Unlink(0x2000, f, create_f.link(), 1, "f"), b.Chmod(0x3000, f, 0600),
+        c.Unlink(0x4000, f, g.link(), 1, "g"),
+        same_field ? c.Chmod(0x5000, f, 0640, false) : c.Setxattr(0x5000, f, "user.k", "v", false)};
+    InEveryOrder(linked, changes, [&](const State& s) {
+      EXPECT_EQ(Paths(s), (Strings{"/d", "/f"}));
+      EXPECT_EQ(AttributesAt(s, "/f").mode, same_field ? 0100640u : 0100600u);
+    });
+  }
+}
+
 TEST_F(ConvergenceTest, SameNameCreateOfTwoFiles) {
   Inode x = a.Mint(), y = b.Mint();
   TestEntry create_x = a.Create(0x2000, x, d, "n"), create_y = b.Create(0x3000, y, d, "n");
@@ -211,7 +238,12 @@ TEST_F(ConvergenceTest, ACycleOfTwoRenames) {
                [&](const State& s) {
                  // The greater rename is the cut: e shows in the root, d stays in it.
                  EXPECT_EQ(Paths(s), (Strings{"/e", "/e/d", "/e/d/i", "/f"}));
-                 EXPECT_EQ(s.ChildCount(d), 2u) << "e by its register, and i";
+                 EXPECT_EQ(s.ChildCount(d), 1u) << "e shows in the root";
+                 const ListedName cut = s.CutOfCycle(d).value();
+                 EXPECT_EQ(cut.name, "e");
+                 EXPECT_EQ(cut.entry.inode, e);
+                 EXPECT_EQ(cut.entry.parent, kRootInode);
+                 EXPECT_FALSE(s.CutOfCycle(f).has_value());
                });
 }
 
