@@ -165,6 +165,10 @@ class State {
   // none. To move or remove a member, first make the cut permanent: rename that name to itself.
   std::optional<ListedName> CutOfCycle(Inode directory) const;
 
+  // The name of a directory that was removed and lives only by what is in it; nullopt of any other.
+  // To take something out of it, first make its name permanent in the same way.
+  std::optional<ListedName> HeldUpName(Inode directory) const;
+
   // Visible names in `directory` greater than `after` in byte order (empty: from the first), at
   // most `max`.
   std::vector<ListedName> ListDirectory(Inode directory, Bytes after, size_t max) const;
@@ -185,6 +189,8 @@ class State {
 
  private:
   class OpMerger;
+
+  ListedName Listed(uint32_t link) const;
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<VisibleTree> tree_;

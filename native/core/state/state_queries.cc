@@ -351,8 +351,19 @@ std::optional<ListedName> State::CutOfCycle(Inode directory) const {
   const uint32_t slot = store_->FindInode(directory);
   const uint32_t cut = slot == 0 ? 0 : tree_->CutOf(slot);
   if (cut == 0) return std::nullopt;
+  return Listed(cut);
+}
+
+std::optional<ListedName> State::HeldUpName(Inode directory) const {
+  const uint32_t slot = store_->FindInode(directory);
+  const uint32_t link = slot == 0 ? 0 : tree_->HeldUpLink(slot);
+  if (link == 0) return std::nullopt;
+  return Listed(link);
+}
+
+ListedName State::Listed(uint32_t link) const {
   const NameIndex& names = tree_->names();
-  return ListedName{AsString(names.VisibleName(cut)), EntryOf(*store_, names, cut)};
+  return {AsString(names.VisibleName(link)), EntryOf(*store_, names, link)};
 }
 
 std::vector<ListedName> State::ListDirectory(Inode directory, Bytes after, size_t max) const {
@@ -362,7 +373,7 @@ std::vector<ListedName> State::ListDirectory(Inode directory, Bytes after, size_
   const NameIndex& names = tree_->names();
   for (auto it = names.UpperBound({slot, after}); it != names.end() && listed.size() < max; ++it) {
     if (names.EffectiveParent(store_->links[*it]) != slot) break;
-    listed.push_back({AsString(names.VisibleName(*it)), EntryOf(*store_, names, *it)});
+    listed.push_back(Listed(*it));
   }
   return listed;
 }

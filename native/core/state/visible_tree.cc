@@ -67,6 +67,13 @@ uint32_t VisibleTree::LiveLink(uint32_t directory) const {
   return link;
 }
 
+uint32_t VisibleTree::HeldUpLink(uint32_t directory) const {
+  if (!store_->inodes[directory].has_removed) [[likely]]
+    return 0;
+  const uint32_t link = LiveLink(directory);
+  return link == 0 || LivesByOwnRight(link) ? 0 : link;
+}
+
 uint32_t VisibleTree::CutOf(uint32_t directory) const {
   if (!store_->inodes[directory].in_cycle) return 0;
   uint32_t link = LiveLink(directory);

@@ -41,6 +41,8 @@ class VisibleTree {
 
   // The link that a directory lives through; 0 if it does not.
   uint32_t LiveLink(uint32_t directory) const;
+  // The same of one that lives only by its children; 0 of any other.
+  uint32_t HeldUpLink(uint32_t directory) const;
   // Where the cycle that a directory is on was cut; 0 if it is on none.
   uint32_t CutOf(uint32_t directory) const;
 

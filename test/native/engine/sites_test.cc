@@ -71,6 +71,26 @@ TEST_F(SitesTest, ADirectoryThatShowsEmptyCanBeReplaced) {
   EXPECT_EQ(AllPaths(b_.get()), (Strings{"/e", "/e/d"}));
 }
 
+// Until it is removed by one who knows what was in it.
+TEST_F(SitesTest, ADirectoryKeptByWhatIsInItStaysWhenItIsEmptied) {
+  ASSERT_EQ(Do(a_.get(), Op::Mkdir, "/d"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Mkdir, "/d/e"), Code::kOk);
+  Meet();
+  ASSERT_EQ(Do(a_.get(), Op::Rmdir, "/d/e"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Rmdir, "/d"), Code::kOk);
+  ASSERT_EQ(Do(b_.get(), Op::Create, "/d/e/f"), Code::kOk);
+  Meet();
+  ASSERT_EQ(AllPaths(a_.get()), (Strings{"/d", "/d/e", "/d/e/f"}));
+  ASSERT_EQ(Do(a_.get(), Op::Unlink, "/d/e/f"), Code::kOk);
+  EXPECT_EQ(AllPaths(a_.get()), (Strings{"/d", "/d/e"}));
+  ASSERT_EQ(Do(a_.get(), Op::Rename, "/d/e", "/e"), Code::kOk);
+  Meet();
+  EXPECT_EQ(AllPaths(b_.get()), (Strings{"/d", "/e"}));
+  ASSERT_EQ(Do(b_.get(), Op::Rmdir, "/d"), Code::kOk);
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), Strings{"/e"});
+}
+
 TEST_F(SitesTest, SetxattrAgainstUnlinkIsDecidedByStamp) {
   ASSERT_EQ(Do(a_.get(), Op::Create, "/f"), Code::kOk);
   Meet();
