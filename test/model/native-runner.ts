@@ -13,6 +13,7 @@ export class NativeRunner {
   private readonly child: ChildProcessWithoutNullStreams;
   private readonly waiting: Waiting[] = [];
   private pieces: string[] = [];
+  private line = '';
   private complaint = '';
 
   constructor(binary: string) {
@@ -42,10 +43,10 @@ export class NativeRunner {
       const newline = text.indexOf('\n', start);
       const line = text.slice(start, newline < 0 ? undefined : newline + 1);
       start += line.length;
-      const last = this.pieces.at(-1);
-      if (last !== undefined && !last.endsWith('\n'))
-        this.pieces[this.pieces.length - 1] = last + line;
-      else this.pieces.push(line);
+      this.line += line;
+      if (newline < 0) return;
+      this.pieces.push(this.line);
+      this.line = '';
       if (this.pieces.at(-1) === END) this.endHistory();
     }
   }
@@ -65,10 +66,5 @@ export class NativeRunner {
 
 /** The answers of several histories, one by one. */
 export function answersIn(answer: string): string[] {
-  const answers = [''];
-  for (const line of answer.split('\n').slice(0, -1)) {
-    answers[answers.length - 1] += `${line}\n`;
-    if (line === 'end') answers.push('');
-  }
-  return answers.slice(0, -1);
+  return answer.split(/(?<=^end\n)/m);
 }

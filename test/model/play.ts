@@ -4,6 +4,7 @@
  */
 import { KEEP, Site, type Operation } from './model-site';
 import { Registers, Tree, type Entry } from './reference-model';
+import { sideEffect } from './side-effects';
 
 const CLOCK_START_US = 10_000_000_000;
 const NOTHING = '-';
@@ -55,8 +56,12 @@ export class Play {
   request(index: number, operation: Operation): void {
     const site = this.site(index);
     this.lines.push(operationLine(index, site.clockUs, operation));
+    const before = site.tree;
     const outcome = site.request(operation);
     if (outcome !== 'written') this.shown.push(`${outcome}\n`);
+    // What the native side never prints, so that it counts as a difference.
+    const wrong = outcome === 'written' && sideEffect(before, site.tree, operation);
+    if (typeof wrong === 'string') this.shown.push(`the model itself is wrong: ${wrong}\n`);
   }
 
   /** Ends the group of entries that the site is writing; only then may they leave it. */

@@ -96,17 +96,22 @@ function takeStep(
   switch (ACTIONS[what % ACTIONS.length]) {
     case 'request':
       game.moveClock(site, d % 3);
-      return game.request(site, operationAt(game.site(site), game.vanishing, [a, b, c, d]));
+      game.request(site, operationAt(game.site(site), game.vanishing, [a, b, c, d]));
+      break;
     case 'deliver':
-      return deliver(game, site, [a, b, c, d]);
+      deliver(game, site, [a, b, c, d]);
+      break;
     case 'checkpoint':
-      return game.checkpoint(site, a % 4);
+      game.checkpoint(site, a % 4);
+      break;
     case 'show':
-      return game.show(site);
+      game.show(site);
+      break;
     case 'clock':
-      return game.moveClock(site, JUMPS_US[a % JUMPS_US.length] ?? 0);
+      game.moveClock(site, JUMPS_US[a % JUMPS_US.length] ?? 0);
+      break;
     default:
-      return game.cut(site);
+      game.cut(site);
   }
 }
 

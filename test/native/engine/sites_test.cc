@@ -91,6 +91,21 @@ TEST_F(SitesTest, ADirectoryKeptByWhatIsInItStaysWhenItIsEmptied) {
   EXPECT_EQ(AllPaths(a_.get()), Strings{"/e"});
 }
 
+TEST_F(SitesTest, EmptyingADirectoryThatIsKeptOnACutCycleMovesNothing) {
+  ASSERT_EQ(Do(a_.get(), Op::Mkdir, "/d"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Mkdir, "/e"), Code::kOk);
+  Meet();
+  ASSERT_EQ(Do(a_.get(), Op::Rename, "/d", "/e/d"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Rmdir, "/e/d"), Code::kOk);
+  ASSERT_EQ(Do(b_.get(), Op::Rename, "/e", "/d/e"), Code::kOk);
+  ASSERT_EQ(Do(b_.get(), Op::Create, "/d/x"), Code::kOk);
+  Meet();
+  ASSERT_EQ(AllPaths(a_.get()), (Strings{"/e", "/e/d", "/e/d/x"}));
+  EXPECT_EQ(Do(a_.get(), Op::Unlink, "/e/d/x"), Code::kOk);
+  Meet();
+  EXPECT_EQ(AllPaths(b_.get()), (Strings{"/e", "/e/d"}));
+}
+
 TEST_F(SitesTest, SetxattrAgainstUnlinkIsDecidedByStamp) {
   ASSERT_EQ(Do(a_.get(), Op::Create, "/f"), Code::kOk);
   Meet();
