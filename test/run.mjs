@@ -2,6 +2,7 @@
 // Without a suite: everything that fits ten minutes, what fails fast first.
 //   lint | unit [NAME...] | native [NAME...] | end-to-end [NAME...]   parts of the whole
 //   tsan [NAME...] | fuzz [SECONDS]                                   longer, on their own
+//   model [--histories N] [--seed S] | mutants [NAME...]              also
 // NAME selects test files (native: GoogleTest names) that contain it.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -11,9 +12,11 @@ import { formatWithClangFormat, formatWithPrettier } from '../deploy/setup/forma
 import { generate } from '../deploy/setup/generate.mjs';
 import { printFailure, run, step, StepError } from '../deploy/setup/report.mjs';
 import * as setup from '../deploy/setup/steps.mjs';
-import { buildNative, runCoreTests, runFuzzTargets } from './native/run-native.mjs';
+import { runMutants } from './mutants/run-mutants.mjs';
+import { buildNative, historyRunner, runCoreTests, runFuzzTargets } from './native/run-native.mjs';
 
 const UNIT_TEST_PROCESSES_MAX = 2;
+const MODEL_HISTORIES_OF_MANY = 5000; // within everything; `model` alone runs far more
 
 async function prepare() {
   await step('system packages', () => setup.ensureSystemPackages('test'));
@@ -69,6 +72,19 @@ async function native(sanitizer, names) {
   await step(`native tests (${sanitizer})`, () => runCoreTests(sanitizer, names));
 }
 
+/** Compares the native state with the reference model, printing what it ran. */
+async function model(sanitizer, options) {
+  await step(`native build (${sanitizer})`, () => buildNative(sanitizer));
+  process.stdout.write('\nmodel histories\n');
+  const program = join('dist', 'test', 'model', 'histories.js');
+  const args = ['--enable-source-maps', program, historyRunner(sanitizer), ...options];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  const code = await new Promise((resolve, reject) =>
+    child.on('error', reject).on('close', resolve),
+  );
+  if (code !== 0) throw new StepError('the state differs from the model');
+}
+
 async function everything() {
   await prepare();
   await lintFast();
@@ -76,6 +92,7 @@ async function everything() {
   await step('addon', setup.ensureAddon);
   await unit([]);
   await native('address,undefined', []);
+  await model('address,undefined', ['--histories', String(MODEL_HISTORIES_OF_MANY)]);
   await endToEnd([]);
 }
 
@@ -102,6 +119,17 @@ const suites = {
   tsan: async (names) => {
     await prepare();
     await native('thread', names);
+  },
+  model: async (options) => {
+    await prepare();
+    await step('compile and check types', setup.ensureCompiled);
+    const replays = options.includes('--seed');
+    await model('none', replays ? options : ['--exhaustive', ...options]);
+  },
+  mutants: async (names) => {
+    await prepare();
+    await step('compile and check types', setup.ensureCompiled);
+    await runMutants(names);
   },
   fuzz: async ([seconds = '20']) => {
     await prepare();

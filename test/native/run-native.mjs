@@ -23,6 +23,11 @@ function buildFolder(variant) {
   return join(root, 'build', `native-${variant.split(',')[0]}`);
 }
 
+/** The program that test/model compares with the reference model. */
+export function historyRunner(variant) {
+  return join(buildFolder(variant), 'history_runner');
+}
+
 /** Configures and builds; clang for all, so that its warnings guard the core beside g++'s. */
 export async function buildNative(variant) {
   const fuzz = variant === 'fuzz';

@@ -43,8 +43,8 @@ inline constexpr int kFieldCount = 6;
 
 // EntryHeader.flags.
 enum EntryFlag : uint16_t {
-  // The writer knew of no removed link of this inode, so the change asserts that its links live:
-  // against a concurrent unlink the greater stamp wins.
+  // The writer knew of no removed link of this inode, so the change (of fields or of an xattr)
+  // asserts that its links live: against a concurrent unlink the greater stamp wins.
   kEntryAssertsLinks = 1u << 0,
 };
 

@@ -1,5 +1,6 @@
 #include "engine/admission.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -246,6 +247,8 @@ Status Admission::AdmitRemoval(const OpView& op, Inode* inode) {
         what + " has " + std::to_string(state_->ChildCount(entry->inode)) + " names in it");
   }
   *inode = entry->inode;
+  if (is_directory) KeepCutOf(op, entry->inode);
+  KeepHeldUp(op, place->parent);
   AddRemoval(op, kind, entry->inode, place.value(), entry->link);
   AddHiddenRemovals(op, entry->inode, place.value());
   return Status::Ok();
@@ -297,6 +300,11 @@ Status Admission::AdmitRename(const OpView& op, Inode* inode, Outcome* outcome) 
   if (moved->kind == Kind::kDirectory && state_->IsAncestor(moved->inode, to->parent)) {
     return Invalid(DescribePlace(from->parent, from->name) + " cannot move below itself");
   }
+  if (moved->kind == Kind::kDirectory) {
+    KeepCutOf(op, moved->inode);
+    if (parts.replaced_inode != 0) KeepCutOf(op, parts.replaced_inode);
+  }
+  KeepHeldUp(op, from->parent);
   Add(op, Op::Rename, moved->inode, 0, parts);
   AddHiddenRemovals(op, moved->inode, from.value());
   if (parts.replaced_inode != 0) AddHiddenRemovals(op, parts.replaced_inode, to.value());
@@ -341,7 +349,7 @@ Status Admission::AdmitXattr(const OpView& op, Inode* inode) {
   EntryPayload parts;
   parts.key = op.new_name;
   parts.value = op.value;
-  Add(op, kind, *inode, 0, parts);
+  Add(op, kind, *inode, target.has_removed_link ? 0 : kEntryAssertsLinks, parts);
   return Status::Ok();
 }
 
@@ -445,6 +453,36 @@ void Admission::AddRemoval(const OpView& op, Op kind, Inode inode, const Place& 
   parts.name = place.name;
   parts.link = link;
   Add(op, kind, inode, 0, parts);
+}
+
+// A directory on a cut cycle is about to go elsewhere. The cycle ends with that, and what the cut
+// shows in the root would jump below another directory.
+void Admission::KeepCutOf(const OpView& op, Inode directory) {
+  const std::optional<ListedName> cut = state_->CutOfCycle(directory);
+  if (cut.has_value() && cut->entry.inode != directory) KeepInPlace(op, *cut);
+}
+
+// A name is about to leave a directory that lives only by its names. It would go with the last of
+// them, while whoever empties it here has seen it and means to keep it until its rmdir.
+void Admission::KeepHeldUp(const OpView& op, Inode directory) {
+  const std::optional<ListedName> held_up = state_->HeldUpName(directory);
+  if (!held_up.has_value()) return;
+  KeepCutOf(op, directory);
+  KeepInPlace(op, *held_up);
+}
+
+// Renames a directory to where it shows, so that its register says what is seen.
+void Admission::KeepInPlace(const OpView& op, const ListedName& name) {
+  const Inode directory = name.entry.inode;
+  auto kept = [&](const Draft& draft) { return draft.inode == directory; };
+  if (std::any_of(drafts_.begin(), drafts_.end(), kept)) return;
+  EntryPayload parts;
+  parts.parent = name.entry.parent;
+  parts.new_parent = name.entry.parent;
+  parts.link = name.entry.link;
+  parts.name = AsBytes(name.name);
+  parts.new_name = AsBytes(name.name);
+  Add(op, Op::Rename, directory, 0, parts);
 }
 
 // Two sites may have linked one file under one name; the name goes when all its links are gone.

@@ -80,6 +80,9 @@ class Admission {
 
   void Add(const OpView& op, Op kind, Inode inode, uint16_t flags, const EntryPayload& parts);
   void AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place, const LinkId& link);
+  void KeepCutOf(const OpView& op, Inode directory);
+  void KeepHeldUp(const OpView& op, Inode directory);
+  void KeepInPlace(const OpView& op, const ListedName& name);
   void AddHiddenRemovals(const OpView& op, Inode inode, const Place& place);
   Status Number(const OpView& op, Outcome* outcome);
   Status CheckDrafts() const;

@@ -241,7 +241,7 @@ Status Committer::AppendDraft(const Draft& draft, Active* active) {
     seen_changed_ = false;
   }
   Metadata& metadata = replica_->metadata;
-  const Hlc hlc = std::max(hlc_floor_, metadata.last_hlc + 1);
+  const Hlc hlc = metadata.NextHlc(hlc_floor_);
   const uint64_t seq = draft.seq != 0 ? draft.seq : (*seqs_)[draft.shard] + 1;
   const EntryHeader header(next_lsn_, hlc, draft.inode, seq, 0,
                            static_cast<uint32_t>(draft.payload.size()), 0, draft.shard,

@@ -3,6 +3,7 @@
 #ifndef CFS_REPL_ENGINE_METADATA_H_
 #define CFS_REPL_ENGINE_METADATA_H_
 
+#include <algorithm>
 #include <map>
 #include <span>
 #include <vector>
@@ -29,6 +30,9 @@ class Metadata {
   std::map<SiteId, VersionVector> peer_cursors;
 
   uint32_t shard_count() const { return shard_count_; }
+
+  // The clock of the next entry of our own: the wall's, unless something merged was ahead of it.
+  Hlc NextHlc(Hlc wall) const { return std::max(wall, last_hlc + 1); }
 
   // The highest source number in (origin, shard); 0 before the first.
   uint64_t SeqOf(const Origin& origin, Shard shard) const;

@@ -20,6 +20,14 @@ bool MakesObject(Op op) { return op == Op::Create || op == Op::Mkdir || op == Op
 bool RemovesName(Op op) { return op == Op::Unlink || op == Op::Rmdir; }
 bool IsXattr(Op op) { return op == Op::Setxattr || op == Op::Removexattr; }
 
+// Beside the Field bits: the register that holds when the inode's links were asserted last.
+constexpr uint32_t kAssertedRegister = 1u << 31;
+static_assert((kAssertedRegister & kFieldsAll) == 0);
+
+uint32_t AssertedRegister(const EntryHeader& header) {
+  return (header.flags() & kEntryAssertsLinks) != 0 ? kAssertedRegister : 0;
+}
+
 // The key of a setxattr or removexattr that OpenFrame has verified.
 Bytes KeyOf(const EntryView& entry) {
   uint16_t key_bytes;
@@ -81,25 +89,31 @@ bool Compactor::IsSuperseded(std::span<const EntryView> entries, size_t index) {
   if (!IsKnown(*entry.header)) return false;
   Op op = OpOf(entry);
   if (SetsOnlyAttributes(op)) return AreFieldsSuperseded(entry);
-  return IsXattr(op) && IsXattrSuperseded(entries, index);
+  if (!IsXattr(op)) return false;
+  const bool superseded = IsXattrSuperseded(entries, index);
+  const uint32_t asserted = AssertedRegister(*entry.header);
+  return CoverRegisters(entry.header->inode(), asserted) && superseded;
 }
 
 bool Compactor::AreFieldsSuperseded(const EntryView& entry) {
   uint32_t fields;  // Attributes.mask, the payload's first field
   std::memcpy(&fields, entry.payload.data(), sizeof(fields));
-  Inode inode = entry.header->inode();
+  return CoverRegisters(entry.header->inode(), fields | AssertedRegister(*entry.header));
+}
+
+bool Compactor::CoverRegisters(Inode inode, uint32_t registers) {
   size_t at = (inode * kGolden) >> shift_;
   while (fields_[at].generation == generation_) {
     FieldSlot& slot = fields_[at];
     if (slot.inode == inode) {
-      bool superseded = (fields & ~slot.fields) == 0;
-      slot.fields |= fields;
+      bool superseded = (registers & ~slot.registers) == 0;
+      slot.registers |= registers;
       return superseded;
     }
     at = (at + 1) & slot_mask_;
   }
-  fields_[at] = {inode, generation_, fields};
-  return false;
+  fields_[at] = {inode, generation_, registers};
+  return registers == 0;
 }
 
 bool Compactor::IsXattrSuperseded(std::span<const EntryView> entries, size_t index) {

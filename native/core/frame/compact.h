@@ -29,6 +29,7 @@ class Compactor {
   // the indices of those that stay, ascending:
   //  - write, truncate and setattr go when later ones of the batch set every field they set;
   //  - setxattr and removexattr go when a later one of the batch has the same inode and key;
+  //  - but of those that assert the inode's links the last stays;
   //  - create, mkdir, symlink, link, unlink, rmdir and rename stay, except those of objects that
   //  vanish
   //    under kVanish: made and removed in the batch, never linked twice, replacing and replaced by
@@ -45,7 +46,7 @@ class Compactor {
   struct FieldSlot {
     Inode inode;
     uint32_t generation;
-    uint32_t fields;  // set by later entries
+    uint32_t registers;  // written by later entries: Field bits and kAssertedRegister
   };
   struct XattrSlot {
     uint64_t hash;
@@ -66,6 +67,8 @@ class Compactor {
   void Prepare(size_t entry_count);
   bool IsSuperseded(std::span<const EntryView> entries, size_t index);
   bool AreFieldsSuperseded(const EntryView& entry);
+  // Whether later entries of the inode write all of these registers; now they do.
+  bool CoverRegisters(Inode inode, uint32_t registers);
   bool IsXattrSuperseded(std::span<const EntryView> entries, size_t index);
 
   // Returns whether anything vanishes; the fates in objects_ then say what.

@@ -72,7 +72,8 @@ struct RecordHeader {
   uint16_t xattr_count;
   uint16_t birth;
   uint16_t fields[kFieldCount];
-  uint16_t reserved[3];
+  uint16_t asserted;
+  uint16_t reserved[2];
 };
 static_assert(sizeof(RecordHeader) == 96 && offsetof(RecordHeader, fields) == 78);
 

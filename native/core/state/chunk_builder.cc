@@ -24,7 +24,7 @@ void ChunkBuilder::AddInode(ChunkBuilder* builder, uint32_t slot, const Rotate& 
     builder->BeginRecord(inode);
   };
   builder->BeginRecord(inode);
-  builder->AddRegisters(inode);
+  builder->AddRegisters(slot);
   for (uint32_t link = inode.first_link; link != 0; link = store.links[link].next) {
     make_room();
     builder->AddLink(store.links[link]);
@@ -60,7 +60,8 @@ void ChunkBuilder::BeginRecord(const InodeRecord& inode) {
   tail_.Clear();
 }
 
-void ChunkBuilder::AddRegisters(const InodeRecord& inode) {
+void ChunkBuilder::AddRegisters(uint32_t slot) {
+  const InodeRecord& inode = store_->inodes[slot];
   Bytes target = store_->Target(inode);
   record_.kind = static_cast<uint8_t>(inode.kind);
   record_.asserts_links = inode.asserts_links;
@@ -77,6 +78,7 @@ void ChunkBuilder::AddRegisters(const InodeRecord& inode) {
   record_.target_bytes = static_cast<uint16_t>(target.size());
   record_.birth = StampNumber(inode.birth);
   for (int i = 0; i < kFieldCount; i++) record_.fields[i] = StampNumber(inode.stamps[i]);
+  record_.asserted = StampNumber(store_->AssertedApart(slot));
   tail_.Append(target);
 }
 

@@ -33,7 +33,7 @@ class ChunkBuilder {
  private:
   // One inode record being put together: the stamps go in front of what refers to them.
   void BeginRecord(const InodeRecord& inode);
-  void AddRegisters(const InodeRecord& inode);
+  void AddRegisters(uint32_t slot);
   void AddLink(const LinkRecord& link);
   void AddXattr(const XattrRecord& xattr);
   bool RecordIsFull() const;

@@ -59,10 +59,11 @@ class RecordReader {
     if (header_.mode > 07777) return "mode has more than permission bits";
     if ((header_.asserts_links & ~kFieldsAll) != 0) return "asserts_links has an unknown bit";
     if (header_.stamp_count == 0) return "stamp_count is 0";
-    if ((header_.reserved[0] | header_.reserved[1] | header_.reserved[2]) != 0) {
+    if ((header_.reserved[0] | header_.reserved[1]) != 0) {
       return "a reserved field of an inode record is not 0";
     }
     if (header_.birth >= header_.stamp_count) return "birth is past the record's stamps";
+    if (header_.asserted >= header_.stamp_count) return "asserted is past the record's stamps";
     for (uint16_t field : header_.fields) {
       if (field >= header_.stamp_count) return "a field's stamp is past the record's stamps";
     }
@@ -111,6 +112,7 @@ class RecordReader {
     view.rdev = header_.rdev;
     for (int i = 0; i < kFieldCount; i++) view.stamps[i] = StampAt(header_.fields[i]);
     view.asserts_links = header_.asserts_links;
+    view.asserted = StampAt(header_.asserted);
     view.mode = header_.mode;
     view.uid = header_.uid;
     view.gid = header_.gid;

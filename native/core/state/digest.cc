@@ -67,7 +67,8 @@ void Put(const T& value, Buffer* out) {
   out->Append(Bytes(reinterpret_cast<const uint8_t*>(&value), sizeof(value)));
 }
 
-void PutInode(const Store& store, const InodeRecord& record, Buffer* out) {
+void PutInode(const Store& store, uint32_t slot, Buffer* out) {
+  const InodeRecord& record = store.inodes[slot];
   HashedInode hashed{};
   hashed.inode = record.inode;
   hashed.kind = static_cast<uint32_t>(record.kind);
@@ -90,6 +91,11 @@ void PutInode(const Store& store, const InodeRecord& record, Buffer* out) {
   hashed.target_bytes = target.size();
   Put(hashed, out);
   out->Append(target);
+  if (!record.asserted_apart) [[likely]]
+    return;
+  // Where it lies apart depends on the order of merging; that it is the greatest does not.
+  const PackedStamp apart = store.AssertedApart(slot);
+  if (store.origins.Newer(apart, store.HeldAssert(slot))) Put(Portable(store.origins, apart), out);
 }
 
 // In an order that is the same everywhere: LinkIds are unique within an inode.
@@ -152,7 +158,7 @@ bool IsLive(const InodeRecord& record) {
 Hash128 HashSlot(const Store& store, const NameIndex& names, uint32_t slot, Buffer* scratch) {
   const InodeRecord& record = store.inodes[slot];
   scratch->Clear();
-  PutInode(store, record, scratch);
+  PutInode(store, slot, scratch);
   if (record.shown_links > 0) PutLinks(store, names, record, scratch);
   PutXattrs(store, record, scratch);
   XXH128_hash_t hash = XXH3_128bits(scratch->data(), scratch->size());

@@ -18,9 +18,10 @@ struct InodeRecord {
   Kind kind;              // existence register: kNone until the create is known
   uint8_t asserts_links;  // Field bits whose writer asserted the links
   uint32_t shown_links : 24;
-  uint32_t has_removed : 1;  // some link is or was removed: changes of asserting stamps matter
-  uint32_t in_cycle : 1;     // a directory on a cycle that is cut somewhere
-  uint32_t many_links : 1;   // its links are in Store's link index
+  uint32_t has_removed : 1;     // some link is or was removed: changes of asserting stamps matter
+  uint32_t in_cycle : 1;        // a directory on a cycle that is cut somewhere
+  uint32_t many_links : 1;      // its links are in Store's link index
+  uint32_t asserted_apart : 1;  // Store keeps an asserting stamp that no field here holds
   uint32_t uid;
   uint32_t gid;
   uint32_t file_flags;

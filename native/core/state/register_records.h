@@ -20,6 +20,7 @@ struct InodeRecordView {
   // Fields: one register each, in the order of Field's bits.
   PackedStamp stamps[kFieldCount];
   uint8_t asserts_links = 0;  // Field bits whose writer asserted the inode's links
+  PackedStamp asserted;       // the greatest asserting stamp, if it may be none of theirs
   uint16_t mode = 0;          // permission bits
   uint32_t uid = 0, gid = 0;
   uint64_t size = 0, extent_ref = 0;

@@ -52,15 +52,22 @@ void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existe
 }
 
 // Takes over what wins of the fields in the mask; stamp_of(field) is the stamp of each, and
-// `asserts_links` has the bits of those that assert. True if an asserting stamp may have changed.
+// `asserts_links` has the bits of those that assert. True if the asserted register may have
+// changed.
 template <typename StampOf>
-inline bool MergeFields(const OriginTable& origins, const Attributes& attributes, StampOf stamp_of,
-                        uint32_t asserts_links, InodeRecord* record) {
+inline bool MergeFields(Store* store, const Attributes& attributes, StampOf stamp_of,
+                        uint32_t asserts_links, uint32_t slot) {
+  InodeRecord* const record = &store->inodes[slot];
+  const uint32_t mask = attributes.mask() & kFieldsAll;
+  // A field that does not assert may take the place of one that does.
+  if (record->asserts_links & mask & ~asserts_links) [[unlikely]] {
+    store->KeepAssert(slot, store->GreatestAssert(slot));
+  }
   uint32_t won = 0;
-  for (uint32_t rest = attributes.mask() & kFieldsAll; rest != 0; rest &= rest - 1) {
+  for (uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     int field = __builtin_ctz(rest);
     const PackedStamp& stamp = stamp_of(field);
-    if (!origins.Newer(stamp, record->stamps[field])) continue;
+    if (!store->origins.Newer(stamp, record->stamps[field])) continue;
     record->stamps[field] = stamp;
     won |= 1u << field;
   }
@@ -79,18 +86,29 @@ inline bool MergeFields(const OriginTable& origins, const Attributes& attributes
     record->file_flags = attributes.file_flags();
     record->project = attributes.project();
   }
+  // The other way round: it came too late for the field, but it asserts.
+  const uint32_t unheld = asserts_links & mask & ~won & ~uint32_t{record->asserts_links};
+  for (uint32_t rest = unheld; rest != 0; rest &= rest - 1) {
+    store->KeepAssert(slot, stamp_of(__builtin_ctz(rest)));
+  }
   record->asserts_links =
       static_cast<uint8_t>((record->asserts_links & ~won) | (asserts_links & won));
-  return won != 0 && record->has_removed;
+  return (won | unheld) != 0 && record->has_removed;
 }
 
 // The fields of one entry, all under its stamp.
-inline bool MergeFields(const OriginTable& origins, const Attributes& attributes,
-                        const PackedStamp& stamp, uint16_t entry_flags, InodeRecord* record) {
+inline bool MergeFields(Store* store, const Attributes& attributes, const PackedStamp& stamp,
+                        uint16_t entry_flags, uint32_t slot) {
   bool asserts = (entry_flags & kEntryAssertsLinks) != 0;
   uint32_t asserts_links = asserts ? uint32_t{kFieldsAll} : 0;
   return MergeFields(
-      origins, attributes, [&](int) -> const PackedStamp& { return stamp; }, asserts_links, record);
+      store, attributes, [&](int) -> const PackedStamp& { return stamp; }, asserts_links, slot);
+}
+
+void MergeAssert(Store* store, VisibleTree* tree, uint32_t slot, const PackedStamp& stamp) {
+  if (!store->origins.Newer(stamp, store->GreatestAssert(slot))) return;
+  store->KeepAssert(slot, stamp);
+  if (store->inodes[slot].has_removed) tree->AfterAssertChange(slot);
 }
 
 void MergeXattr(Store* store, uint32_t inode, const XattrRecordView& value) {
@@ -155,8 +173,7 @@ class State::OpMerger {
     MergeExistence(
         store_, tree_, slot,
         {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(), parts.target});
-    if (MergeFields(store_->origins, parts.attributes, stamp_, header_.flags(),
-                    &store_->inodes[slot])) {
+    if (MergeFields(store_, parts.attributes, stamp_, header_.flags(), slot)) {
       tree_->AfterAssertChange(slot);
     }
     Link(slot, {stamp_.source, stamp_, false, parts.parent, parts.name});
@@ -196,6 +213,7 @@ class State::OpMerger {
     bool removed = static_cast<Op>(header_.op()) == Op::Removexattr;
     uint32_t slot = store_->FindOrAddInode(header_.inode());
     MergeXattr(store_, slot, {stamp_, removed, parts.key, parts.value});
+    if ((header_.flags() & kEntryAssertsLinks) != 0) MergeAssert(store_, tree_, slot, stamp_);
     return Status::Ok();
   }
 
@@ -243,8 +261,7 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   Attributes attributes;
   std::memcpy(static_cast<void*>(&attributes), payload.data(), sizeof(attributes));
   uint32_t slot = store_->FindOrAddInode(header.inode());
-  if (MergeFields(store_->origins, attributes, stamp, header.flags(), &store_->inodes[slot]))
-      [[unlikely]] {
+  if (MergeFields(store_.get(), attributes, stamp, header.flags(), slot)) [[unlikely]] {
     tree_->AfterAssertChange(slot);
   }
   return Status::Ok();
@@ -267,10 +284,10 @@ Status State::MergeInodeRecord(const InodeRecordView& view) {
   Attributes attributes(mask, view.mode, view.uid, view.gid, view.size, view.extent_ref,
                         view.atime_ns, view.mtime_ns, 0, view.file_flags, view.project, 0);
   auto stamp_of = [&](int field) -> const PackedStamp& { return view.stamps[field]; };
-  if (MergeFields(store_->origins, attributes, stamp_of, view.asserts_links,
-                  &store_->inodes[slot])) {
+  if (MergeFields(store_.get(), attributes, stamp_of, view.asserts_links, slot)) {
     tree_->AfterAssertChange(slot);
   }
+  if (view.asserted.written()) MergeAssert(store_.get(), tree_.get(), slot, view.asserted);
   return Status::Ok();
 }
 

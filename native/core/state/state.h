@@ -158,9 +158,17 @@ class State {
   // a directory above has none.
   Result<std::string> PathOf(Inode inode) const;
 
-  // Live links whose register names this directory. One that shows in the root because of a cut
-  // cycle counts here, so rmdir is refused until it is renamed.
+  // Names in this directory, and hidden duplicates of them. What the cut of a cycle shows in the
+  // root counts there.
   uint64_t ChildCount(Inode directory) const;
+
+  // The name in the root under which the cycle that `directory` is on was cut; nullopt if it is on
+  // none. To move or remove a member, first make the cut permanent: rename that name to itself.
+  std::optional<ListedName> CutOfCycle(Inode directory) const;
+
+  // The name of a directory that was removed and lives only by what is in it; nullopt of any other.
+  // To take something out of it, first make its name permanent in the same way.
+  std::optional<ListedName> HeldUpName(Inode directory) const;
 
   // Visible names in `directory` greater than `after` in byte order (empty: from the first), at
   // most `max`.
@@ -182,6 +190,8 @@ class State {
 
  private:
   class OpMerger;
+
+  ListedName Listed(uint32_t link) const;
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<VisibleTree> tree_;

@@ -340,7 +340,30 @@ Result<std::string> State::PathOf(Inode inode) const {
 uint64_t State::ChildCount(Inode directory) const {
   uint32_t slot = store_->FindInode(directory);
   if (slot == 0 || store_->inodes[slot].directory == 0) return 0;
-  return store_->directories[store_->inodes[slot].directory].live_children;
+  const uint64_t live = store_->directories[store_->inodes[slot].directory].live_children;
+  const uint32_t cut = tree_->CutOf(slot);
+  if (cut == 0) [[likely]]
+    return live;
+  return live - (store_->links[cut].parent == slot);
+}
+
+std::optional<ListedName> State::CutOfCycle(Inode directory) const {
+  const uint32_t slot = store_->FindInode(directory);
+  const uint32_t cut = slot == 0 ? 0 : tree_->CutOf(slot);
+  if (cut == 0) return std::nullopt;
+  return Listed(cut);
+}
+
+std::optional<ListedName> State::HeldUpName(Inode directory) const {
+  const uint32_t slot = store_->FindInode(directory);
+  const uint32_t link = slot == 0 ? 0 : tree_->HeldUpLink(slot);
+  if (link == 0) return std::nullopt;
+  return Listed(link);
+}
+
+ListedName State::Listed(uint32_t link) const {
+  const NameIndex& names = tree_->names();
+  return {AsString(names.VisibleName(link)), EntryOf(*store_, names, link)};
 }
 
 std::vector<ListedName> State::ListDirectory(Inode directory, Bytes after, size_t max) const {
@@ -350,7 +373,7 @@ std::vector<ListedName> State::ListDirectory(Inode directory, Bytes after, size_
   const NameIndex& names = tree_->names();
   for (auto it = names.UpperBound({slot, after}); it != names.end() && listed.size() < max; ++it) {
     if (names.EffectiveParent(store_->links[*it]) != slot) break;
-    listed.push_back({AsString(names.VisibleName(*it)), EntryOf(*store_, names, *it)});
+    listed.push_back(Listed(*it));
   }
   return listed;
 }

@@ -17,6 +17,7 @@ bool SameBytes(Bytes a, Bytes b) {
 
 Store::Store()
     : index_(&inodes),
+      asserted_(CountingAllocator<std::pair<const uint32_t, PackedStamp>>(&asserted_bytes_)),
       many_links_(0, LinkHash{&links}, LinkEqual{&links},
                   CountingAllocator<uint32_t>(&many_links_bytes_)) {
   InodeRecord& root = inodes[FindOrAddInode(kRootInode)];
@@ -117,7 +118,16 @@ DirectoryRecord& Store::DirectoryOf(uint32_t inode) {
   return directories[slot];
 }
 
-PackedStamp Store::GreatestAssert(const InodeRecord& inode) const {
+PackedStamp Store::GreatestAssert(uint32_t slot) const {
+  const PackedStamp held = HeldAssert(slot);
+  if (!inodes[slot].asserted_apart) [[likely]]
+    return held;
+  const PackedStamp apart = AssertedApart(slot);
+  return origins.Newer(apart, held) ? apart : held;
+}
+
+PackedStamp Store::HeldAssert(uint32_t slot) const {
+  const InodeRecord& inode = inodes[slot];
   PackedStamp greatest = inode.birth;
   for (int i = 0; i < kFieldCount; i++) {
     if ((inode.asserts_links >> i & 1) != 0 && origins.Newer(inode.stamps[i], greatest)) {
@@ -125,6 +135,16 @@ PackedStamp Store::GreatestAssert(const InodeRecord& inode) const {
     }
   }
   return greatest;
+}
+
+PackedStamp Store::AssertedApart(uint32_t slot) const {
+  return inodes[slot].asserted_apart ? asserted_.find(slot)->second : PackedStamp{};
+}
+
+void Store::KeepAssert(uint32_t slot, const PackedStamp& stamp) {
+  inodes[slot].asserted_apart = 1;
+  PackedStamp& kept = asserted_[slot];
+  if (origins.Newer(stamp, kept)) kept = stamp;
 }
 
 std::strong_ordering Store::CompareLinks(uint32_t a, uint32_t b) const {
@@ -141,7 +161,7 @@ std::strong_ordering Store::CompareLinks(uint32_t a, uint32_t b) const {
 uint64_t Store::memory_bytes() const {
   return inodes.memory_bytes() + links.memory_bytes() + xattrs.memory_bytes() +
          directories.memory_bytes() + blobs.memory_bytes() + index_.memory_bytes() +
-         many_links_bytes_;
+         asserted_bytes_ + many_links_bytes_;
 }
 
 }  // namespace cfsrepl

@@ -4,6 +4,9 @@
 //   existence  of an inode: kind, rdev, symlink target (written by create, mkdir, symlink)
 //   fields     of an inode: mode | owner | size and extent_ref | atime | mtime | flags and project
 //   xattr      (inode, key): a value, or removed
+//   asserted   of an inode: the greatest stamp with which a writer said that its links live. Most
+//   of
+//              the time the existence register or a field that such a writer wrote has it.
 //   link       (inode, LinkId): parent, name and whether removed, under one stamp. create, mkdir,
 //              symlink and link write it, rename writes it with the new name, unlink and rmdir
 //              write it as removed, and so does a rename onto it.
@@ -11,6 +14,7 @@
 #ifndef CFS_REPL_STATE_STORE_H_
 #define CFS_REPL_STATE_STORE_H_
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "state/blob_arena.h"
@@ -79,8 +83,14 @@ class Store {
     return inode.kind == Kind::kSymlink ? 0 : inode.special;
   }
 
-  // The greatest stamp with which a writer said that the inode's links live.
-  PackedStamp GreatestAssert(const InodeRecord& inode) const;
+  // The asserted register.
+  PackedStamp GreatestAssert(uint32_t inode) const;
+  // The part of it that birth and fields hold.
+  PackedStamp HeldAssert(uint32_t inode) const;
+  // The part that lies apart from them; zero if nothing does.
+  PackedStamp AssertedApart(uint32_t inode) const;
+  // Raises it to `stamp`, which no field may hold.
+  void KeepAssert(uint32_t inode, const PackedStamp& stamp);
   // The order by which links win a name and cycles are cut: stamp, then present before removed (one
   // rename writes both), then child, then id.
   std::strong_ordering CompareLinks(uint32_t a, uint32_t b) const;
@@ -113,6 +123,10 @@ class Store {
   };
 
   InodeIndex index_;
+  uint64_t asserted_bytes_ = 0;
+  boost::unordered_flat_map<uint32_t, PackedStamp, boost::hash<uint32_t>, std::equal_to<uint32_t>,
+                            CountingAllocator<std::pair<const uint32_t, PackedStamp>>>
+      asserted_;
   // Links of the inodes that have more than a list should; most inodes have one link.
   uint64_t many_links_bytes_ = 0;
   boost::unordered_flat_set<uint32_t, LinkHash, LinkEqual, CountingAllocator<uint32_t>> many_links_;

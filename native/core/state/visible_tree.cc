@@ -43,7 +43,7 @@ bool VisibleTree::LivesByOwnRight(uint32_t link) const {
   const InodeRecord& child = store_->inodes[record.child];
   if (child.kind == Kind::kNone || record.parent == 0) return false;
   if (!record.Has(kLinkRemoved)) return true;
-  return store_->origins.Newer(store_->GreatestAssert(child), record.stamp);
+  return store_->origins.Newer(store_->GreatestAssert(record.child), record.stamp);
 }
 
 VisibleTree::Candidate VisibleTree::CandidateOf(uint32_t directory) const {
@@ -64,6 +64,20 @@ VisibleTree::Candidate VisibleTree::CandidateOf(uint32_t directory) const {
 uint32_t VisibleTree::LiveLink(uint32_t directory) const {
   uint32_t link = store_->inodes[directory].first_link;
   while (link != 0 && !store_->links[link].Has(kLinkLive)) link = store_->links[link].next;
+  return link;
+}
+
+uint32_t VisibleTree::HeldUpLink(uint32_t directory) const {
+  if (!store_->inodes[directory].has_removed) [[likely]]
+    return 0;
+  const uint32_t link = LiveLink(directory);
+  return link == 0 || LivesByOwnRight(link) ? 0 : link;
+}
+
+uint32_t VisibleTree::CutOf(uint32_t directory) const {
+  if (!store_->inodes[directory].in_cycle) return 0;
+  uint32_t link = LiveLink(directory);
+  while (!store_->links[link].Has(kLinkCut)) link = LiveLink(store_->links[link].parent);
   return link;
 }
 

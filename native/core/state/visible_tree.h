@@ -2,14 +2,11 @@
 // current: whoever changes a register brackets the change with the calls below.
 //
 // 1. A link lives by its own right if its child's kind is known and it is not removed, or the
-// greatest
-//    asserting stamp of the child (its birth, or a field whose writer knew of no removed link) is
-//    greater than the removal.
+//    child's asserted register (store.h) is greater than the removal.
 // 2. A directory lives through one link, its candidate: the greatest that lives by its own right;
-// if
-//    there is none, the greatest removed one, which then lives while the directory has a live child
-//    (rmdir against create inside keeps the directory). Read as a least fixed point: directories
-//    that hold up only each other are gone.
+//    if there is none, the greatest removed one, which then lives while the directory has a live
+//    child (rmdir against create inside keeps the directory). Read as a least fixed point:
+//    directories that hold up only each other are gone.
 // 3. Candidates that live give each directory one parent. Where that makes a cycle (concurrent
 //    renames), the greatest link of the cycle is the cut: it shows in the root, under an alias if
 //    the root has its name.
@@ -44,6 +41,10 @@ class VisibleTree {
 
   // The link that a directory lives through; 0 if it does not.
   uint32_t LiveLink(uint32_t directory) const;
+  // The same of one that lives only by its children; 0 of any other.
+  uint32_t HeldUpLink(uint32_t directory) const;
+  // Where the cycle that a directory is on was cut; 0 if it is on none.
+  uint32_t CutOf(uint32_t directory) const;
 
  private:
   struct Candidate {

@@ -42,8 +42,10 @@ class Registers {
     const std::string inode = std::to_string(header.inode());
     for (uint32_t bit = 1; bit <= kFieldsAll; bit <<= 1) {
       if ((parts.attributes.mask() & bit) == 0) continue;
-      const bool asserts = (header.flags() & kEntryAssertsLinks) != 0;
-      Set("field " + inode + " " + std::to_string(bit), stamp, asserts ? "asserts" : "");
+      Set("field " + inode + " " + std::to_string(bit), stamp, std::to_string(header.lsn()));
+    }
+    if ((header.flags() & kEntryAssertsLinks) != 0) {
+      Set("asserted " + inode, stamp, std::to_string(header.lsn()));
     }
     if (op == Op::Create || op == Op::Mkdir) Set("kind " + inode, stamp, OpName(op));
     if (op == Op::Setxattr || op == Op::Removexattr) {
@@ -110,13 +112,8 @@ class Registers {
     if (stamp > held.stamp) held = {stamp, removed, parent, std::string(name.begin(), name.end())};
   }
   Stamp LastAssertion(const std::string& inode) const {
-    Stamp last;
-    for (uint32_t bit = 1; bit <= kFieldsAll; bit <<= 1) {
-      auto it = values_.find("field " + inode + " " + std::to_string(bit));
-      if (it == values_.end() || it->second.second != "asserts") continue;
-      last = std::max(last, it->second.first);
-    }
-    return last;
+    auto it = values_.find("asserted " + inode);
+    return it == values_.end() ? Stamp{} : it->second.first;
   }
 
   std::map<std::string, std::pair<Stamp, std::string>> values_;
@@ -254,17 +251,20 @@ bool NaivelySuperseded(const std::vector<TestEntry>& batch, size_t index) {
   const EntryPayload parts = DecodePayload(batch[index].header, batch[index].payload).value();
   const Op op = static_cast<Op>(batch[index].header.op());
   if (IsStructural(op)) return false;
+  auto asserts = [&](size_t i) { return (batch[i].header.flags() & kEntryAssertsLinks) != 0; };
   uint32_t left = parts.attributes.mask();
+  bool key_left = !SetsOnlyAttributes(op);
+  bool assert_left = asserts(index);
   for (size_t i = index + 1; i < batch.size(); ++i) {
     if (batch[i].header.inode() != batch[index].header.inode()) continue;
     const Op later_op = static_cast<Op>(batch[i].header.op());
     const EntryPayload later = DecodePayload(batch[i].header, batch[i].payload).value();
     if (SetsOnlyAttributes(later_op)) left &= ~later.attributes.mask();
     const bool is_xattr = later_op == Op::Setxattr || later_op == Op::Removexattr;
-    if (is_xattr && !SetsOnlyAttributes(op) && std::ranges::equal(later.key, parts.key))
-      return true;
+    if (is_xattr && std::ranges::equal(later.key, parts.key)) key_left = false;
+    if (!IsStructural(later_op) && asserts(i)) assert_left = false;
   }
-  return SetsOnlyAttributes(op) && left == 0;
+  return left == 0 && !key_left && !assert_left;
 }
 
 // What strangers write meanwhile about inodes they have heard of.

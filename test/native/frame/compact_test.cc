@@ -81,12 +81,26 @@ TEST(Compact, WhatIsSupersededStillSupersedes) {
             (Lsns{3}));
 }
 
-TEST(Compact, AnEntryThatAssertsLinksGoesWithItsFields) {
-  TestEntry asserts =
-      test::MakeEntry({.op = Op::Setattr, .lsn = 1, .inode = kFile, .flags = kEntryAssertsLinks},
-                      Setattr(1, kFile, kFieldMode).payload);
-  EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMode)}), (Lsns{2}));
-  EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMtime)}), (Lsns{1, 2}));
+TestEntry Asserting(const TestEntry& entry) {
+  return test::MakeEntry({.op = static_cast<Op>(entry.header.op()),
+                          .lsn = entry.header.lsn(),
+                          .inode = entry.header.inode(),
+                          .flags = kEntryAssertsLinks},
+                         entry.payload);
+}
+
+TEST(Compact, TheLastEntryThatAssertsLinksStays) {
+  TestEntry asserts = Asserting(Setattr(1, kFile, kFieldMode));
+  EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMode)}), (Lsns{1, 2}));
+  EXPECT_EQ(Kept({asserts, Asserting(Setattr(2, kFile, kFieldMode))}), (Lsns{2}));
+  EXPECT_EQ(Kept({asserts, Setattr(2, kFile, kFieldMode), Asserting(Setxattr(3, kFile, "a", ""))}),
+            (Lsns{2, 3}));
+  TestEntry xattr = Asserting(Setxattr(1, kFile, "a", "1"));
+  EXPECT_EQ(Kept({xattr, Setxattr(2, kFile, "a", "2")}), (Lsns{1, 2}));
+  EXPECT_EQ(Kept({xattr, Asserting(Removexattr(2, kFile, "a"))}), (Lsns{2}));
+  EXPECT_EQ(Kept({xattr, Setxattr(2, kFile, "a", "2"), Asserting(Setattr(3, kFile, kFieldMode))}),
+            (Lsns{2, 3}));
+  EXPECT_EQ(Kept({xattr, Asserting(Setxattr(2, kFile, "b", "2"))}), (Lsns{1, 2})) << "another key";
 }
 
 TEST(Compact, XattrsGoByName) {

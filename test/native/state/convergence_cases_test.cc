@@ -81,15 +81,14 @@ TEST_F(ConvergenceTest, WriteAgainstTruncate) {
                });
 }
 
-TEST_F(ConvergenceTest, ChmodBeforeUnlinkLosesTheFile) {
-  InEveryOrder(common, {b.Chmod(0x2000, f, 0600), a.Unlink(0x3000, f, create_f.link(), 1, "f")},
-               [&](const State& s) { EXPECT_EQ(InodeAt(s, "/f"), 0u); });
-}
-
-TEST_F(ConvergenceTest, ChmodAfterAConcurrentUnlinkKeepsTheFile) {
-  InEveryOrder(common, {a.Unlink(0x2000, f, create_f.link(), 1, "f"), b.Chmod(0x3000, f, 0600)},
+TEST_F(ConvergenceTest, ChmodAgainstUnlink) {
+  InEveryOrder(
+      common, {b.Chmod(0x2000, f, 0600), a.Unlink(0x3000, f, create_f.link(), 1, "f")},
+      [&](const State& s) { EXPECT_EQ(Paths(s), Strings{"/d"}) << "the unlink is later"; });
+  InEveryOrder(common, {a.Unlink(0x4000, f, create_f.link(), 1, "f"), b.Chmod(0x5000, f, 0600)},
                [&](const State& s) {
-                 EXPECT_EQ(InodeAt(s, "/f"), f);
+                 EXPECT_EQ(Paths(s), (Strings{"/d", "/f"})) << "the chmod is later";
+                 EXPECT_EQ(AttributesAt(s, "/f").mode, 0100600u);
                  EXPECT_EQ(AttributesAt(s, "/f").nlink, 1u);
                  EXPECT_FALSE(AttributesAt(s, "/f").has_removed_link)
                      << "later changes assert the link again";
@@ -107,6 +106,33 @@ TEST_F(ConvergenceTest, WriteAgainstUnlink) {
                [&](const State& s) { EXPECT_EQ(AttributesAt(s, "/f").size, 9u); });
   InEveryOrder(common, {a.Unlink(0x4000, f, create_f.link(), 1, "f"), b.Write(0x3000, f, 9, 9)},
                [&](const State& s) { EXPECT_EQ(InodeAt(s, "/f"), 0u); });
+}
+
+TEST_F(ConvergenceTest, SetxattrAgainstUnlink) {
+  InEveryOrder(common,
+               {a.Unlink(0x2000, f, create_f.link(), 1, "f"), b.Setxattr(0x3000, f, "user.k", "v")},
+               [&](const State& s) { EXPECT_EQ(s.GetInode(InodeAt(s, "/f"))->xattrs.size(), 1u); });
+  InEveryOrder(common,
+               {a.Unlink(0x3000, f, create_f.link(), 1, "f"), b.Removexattr(0x2000, f, "user.k")},
+               [&](const State& s) { EXPECT_EQ(InodeAt(s, "/f"), 0u); });
+}
+
+// The last writer knows of another link's removal, so it asserts nothing; nor does it take back
+// what was asserted.
+TEST_F(ConvergenceTest, AFileKeptAgainstAnUnlinkStaysWhenItIsChangedAgain) {
+  TestEntry g = a.Link(kBefore, f, 1, "g");
+  std::vector<TestEntry> linked = common;
+  linked.push_back(g);
+  for (const bool same_field : {true, false}) {
+    std::vector<TestEntry> changes{
+        a.Unlink(0x2000, f, create_f.link(), 1, "f"), b.Chmod(0x3000, f, 0600),
+        c.Unlink(0x4000, f, g.link(), 1, "g"),
+        same_field ? c.Chmod(0x5000, f, 0640, false) : c.Setxattr(0x5000, f, "user.k", "v", false)};
+    InEveryOrder(linked, changes, [&](const State& s) {
+      EXPECT_EQ(Paths(s), (Strings{"/d", "/f"}));
+      EXPECT_EQ(AttributesAt(s, "/f").mode, same_field ? 0100640u : 0100600u);
+    });
+  }
 }
 
 TEST_F(ConvergenceTest, SameNameCreateOfTwoFiles) {
@@ -173,6 +199,34 @@ TEST_F(ConvergenceTest, RenameAgainstRenameOfTheSameObject) {
                });
 }
 
+TEST_F(ConvergenceTest, RenameAgainstUnlinkOfTheSameObject) {
+  InEveryOrder(common,
+               {a.Unlink(0x2000, f, create_f.link(), 1, "f"),
+                b.Rename(0x3000, f, create_f.link(), 1, "f", d, "g")},
+               [&](const State& s) {
+                 EXPECT_EQ(Paths(s), (Strings{"/d", "/d/g"}));
+               });
+  InEveryOrder(common,
+               {a.Unlink(0x5000, f, create_f.link(), 1, "f"),
+                b.Rename(0x4000, f, create_f.link(), 1, "f", d, "g")},
+               [&](const State& s) { EXPECT_EQ(Paths(s), Strings{"/d"}); });
+}
+
+TEST_F(ConvergenceTest, RenameOntoANameAgainstWriteToWhatItReplaces) {
+  Inode g = a.Mint();
+  TestEntry create_g = a.Create(kBefore, g, 1, "g");
+  std::vector<TestEntry> three = common;
+  three.push_back(create_g);
+  TestEntry onto = a.Rename(0x3000, g, create_g.link(), 1, "g", 1, "f", {f, create_f.link()});
+  InEveryOrder(three, {onto, b.Write(0x4000, f, 9, 9)}, [&](const State& s) {
+    EXPECT_EQ(InodeAt(s, "/f"), g);
+    EXPECT_EQ(AttributesAt(s, "/" + Alias("f", create_f)).size, 9u) << "it was written later";
+  });
+  InEveryOrder(three, {onto, b.Write(0x2000, f, 9, 9)}, [&](const State& s) {
+    EXPECT_EQ(Paths(s), (Strings{"/d", "/f"}));
+  });
+}
+
 TEST_F(ConvergenceTest, TwoRenamesOntoOneName) {
   Inode g = a.Mint();
   TestEntry create_g = a.Create(kBefore, g, 1, "g");
@@ -211,7 +265,12 @@ TEST_F(ConvergenceTest, ACycleOfTwoRenames) {
                [&](const State& s) {
                  // The greater rename is the cut: e shows in the root, d stays in it.
                  EXPECT_EQ(Paths(s), (Strings{"/e", "/e/d", "/e/d/i", "/f"}));
-                 EXPECT_EQ(s.ChildCount(d), 2u) << "e by its register, and i";
+                 EXPECT_EQ(s.ChildCount(d), 1u) << "e shows in the root";
+                 const ListedName cut = s.CutOfCycle(d).value();
+                 EXPECT_EQ(cut.name, "e");
+                 EXPECT_EQ(cut.entry.inode, e);
+                 EXPECT_EQ(cut.entry.parent, kRootInode);
+                 EXPECT_FALSE(s.CutOfCycle(f).has_value());
                });
 }
 
@@ -270,6 +329,13 @@ TEST_F(ConvergenceTest, RmdirAgainstCreateInside) {
                [&](const State& s) {
                  EXPECT_EQ(Paths(s), (Strings{"/d", "/d/x", "/f"}));
                });
+}
+
+TEST_F(ConvergenceTest, RmdirAgainstChmodOfTheDirectory) {
+  InEveryOrder(common, {a.Rmdir(0x2000, d, mkdir_d.link(), 1, "d"), b.Chmod(0x3000, d, 0700)},
+               [&](const State& s) { EXPECT_EQ(AttributesAt(s, "/d").mode, 040700u); });
+  InEveryOrder(common, {a.Rmdir(0x5000, d, mkdir_d.link(), 1, "d"), b.Chmod(0x4000, d, 0700)},
+               [&](const State& s) { EXPECT_EQ(Paths(s), Strings{"/f"}); });
 }
 
 TEST_F(ConvergenceTest, ADirectoryKeptByItsChildGoesWithIt) {

@@ -114,18 +114,18 @@ TestEntry Journal::Truncate(Hlc hlc, Inode inode, uint64_t size, bool asserts_li
   return Make(hlc, inode, Op::Truncate, parts, asserts_links);
 }
 
-TestEntry Journal::Setxattr(Hlc hlc, Inode inode, const std::string& key,
-                            const std::string& value) {
+TestEntry Journal::Setxattr(Hlc hlc, Inode inode, const std::string& key, const std::string& value,
+                            bool asserts_links) {
   EntryPayload parts;
   parts.key = AsBytes(key);
   parts.value = AsBytes(value);
-  return Make(hlc, inode, Op::Setxattr, parts);
+  return Make(hlc, inode, Op::Setxattr, parts, asserts_links);
 }
 
-TestEntry Journal::Removexattr(Hlc hlc, Inode inode, const std::string& key) {
+TestEntry Journal::Removexattr(Hlc hlc, Inode inode, const std::string& key, bool asserts_links) {
   EntryPayload parts;
   parts.key = AsBytes(key);
-  return Make(hlc, inode, Op::Removexattr, parts);
+  return Make(hlc, inode, Op::Removexattr, parts, asserts_links);
 }
 
 void Merge(State* state, const TestEntry& entry) {

@@ -53,8 +53,9 @@ class Journal {
   TestEntry Write(Hlc hlc, Inode inode, uint64_t size, int64_t mtime_ns, bool asserts_links = true);
   TestEntry Truncate(Hlc hlc, Inode inode, uint64_t size, bool asserts_links = true);
   TestEntry Setattr(Hlc hlc, Inode inode, const Attributes& attributes, bool asserts_links = true);
-  TestEntry Setxattr(Hlc hlc, Inode inode, const std::string& key, const std::string& value);
-  TestEntry Removexattr(Hlc hlc, Inode inode, const std::string& key);
+  TestEntry Setxattr(Hlc hlc, Inode inode, const std::string& key, const std::string& value,
+                     bool asserts_links = true);
+  TestEntry Removexattr(Hlc hlc, Inode inode, const std::string& key, bool asserts_links = true);
 
   TestEntry Make(Hlc hlc, Inode inode, Op op, const EntryPayload& parts,
                  bool asserts_links = false);

@@ -24,7 +24,7 @@ struct Registers {
   struct Node {
     Stamp birth;
     Kind kind = Kind::kNone;
-    std::map<uint32_t, std::pair<Stamp, bool>> fields;  // stamp, asserts links
+    Stamp asserted;
   };
   std::map<Inode, Node> nodes;
   std::map<std::pair<Inode, LinkId>, Link> links;
@@ -45,14 +45,8 @@ struct Registers {
       node.birth = stamp;
       node.kind = KindOfMode(parts.attributes.mode());
     }
-    if (is_birth || SetsOnlyAttributes(op)) {
-      for (uint32_t bit = 1; bit < kFieldsAll; bit <<= 1) {
-        auto& field = node.fields[bit];
-        if ((parts.attributes.mask() & bit) != 0 && stamp > field.first) {
-          field = {stamp, (entry.header.flags() & kEntryAssertsLinks) != 0};
-        }
-      }
-    }
+    const bool asserts = (entry.header.flags() & kEntryAssertsLinks) != 0;
+    if (is_birth || asserts) node.asserted = std::max(node.asserted, stamp);
     if (is_birth || op == Op::Link) {
       WriteLink({entry.link(), inode, stamp, false, parts.parent, AsString(parts.name)});
     }
@@ -77,12 +71,7 @@ struct Registers {
   bool OwnRight(const Link& link) const {
     if (KindOf(link.child) == Kind::kNone) return false;
     if (!link.removed) return true;
-    const Node& node = nodes.at(link.child);
-    Stamp greatest = node.birth;
-    for (const auto& [bit, field] : node.fields) {
-      if (field.second) greatest = std::max(greatest, field.first);
-    }
-    return greatest > link.stamp;
+    return nodes.at(link.child).asserted > link.stamp;
   }
 
   // Rules 1 and 2 of visible_tree.h.

@@ -67,8 +67,9 @@ class WildHistory {
       case 6:
         return journal.Chmod(hlc, inode, Below(4096), Below(2) == 0);
       case 7:
-        return Below(2) == 0 ? journal.Setxattr(hlc, inode, AnyName(), std::to_string(hlc))
-                             : journal.Removexattr(hlc, inode, AnyName());
+        return Below(2) == 0
+                   ? journal.Setxattr(hlc, inode, AnyName(), std::to_string(hlc), Below(2) == 0)
+                   : journal.Removexattr(hlc, inode, AnyName(), Below(2) == 0);
       case 8:
       case 9: {
         auto [child, link] = AnyLink();
