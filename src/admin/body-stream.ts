@@ -23,6 +23,7 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
   #discarding = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  #drained: (() => void) | undefined;
 
   constructor(source: BodySource) {
     this.#source = source;
@@ -62,6 +63,19 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
     this.#resume();
   }
 
+  /** The same; resolves when the last byte has come, the client is gone, or `timeoutMs` are over. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.discard();
+    if (this.#ended || this.#failure !== undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -91,5 +105,6 @@ export class BodyStream implements AsyncIterable<Uint8Array> {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
+    if (this.#ended || this.#failure !== undefined) this.#drained?.();
   }
 }

@@ -17,6 +17,9 @@ import type { LinesReply, Reply } from './reply';
  */
 const PIECE_BYTES_MAX = 8 * 1024;
 
+/** How long a client that has its answer may go on sending. */
+const LINGER_MS = 5_000;
+
 const CONTENT_TYPE_JSON = 'application/json; charset=utf-8';
 const CONTENT_TYPE_LINES = 'application/jsonl; charset=utf-8';
 
@@ -92,15 +95,19 @@ export class Exchange {
 
   async #whole(status: number, contentType: string, text: string): Promise<void> {
     const bytes = Buffer.from(text);
-    const isLarge = bytes.length > PIECE_BYTES_MAX;
-    if (isLarge) await this.#write(bytes, () => this.#head(status, contentType));
+    // A client that is still sending gets its answer at once, but the connection waits for the rest:
+    // to close it on unread bytes would reset it, and the answer could be lost.
+    const early = this.#takesBody && !this.body.complete;
+    const inPieces = early || bytes.length > PIECE_BYTES_MAX;
+    if (inPieces) await this.#write(bytes, () => this.#head(status, contentType));
+    if (early) await this.body.drain(LINGER_MS);
     if (this.#over) return;
     // What is left of a body that nobody reads would be taken for the next request.
     const closeConnection = this.#takesBody && !this.body.complete;
     this.body.discard();
     this.#response.cork(() => {
-      if (!isLarge) this.#head(status, contentType);
-      this.#response.end(isLarge ? undefined : bytes, closeConnection);
+      if (!inPieces) this.#head(status, contentType);
+      this.#response.end(inPieces ? undefined : bytes, closeConnection);
     });
     this.#finish();
   }

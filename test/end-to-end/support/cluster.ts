@@ -104,13 +104,18 @@ export class Cluster {
   }
 
   /** The same, at once: for an agent that may not live to answer. */
-  start(site: number, change: Change = {}, env: NodeJS.ProcessEnv = {}): Agent {
+  start(
+    site: number,
+    change: Change = {},
+    env: NodeJS.ProcessEnv = {},
+    stderr: 'inherit' | 'pipe' = 'inherit',
+  ): Agent {
     const file = join(this.directory, `site-${site}.yaml`);
     const config = this.config(site, { log: { level: 'warn' }, ...change });
     writeFileSync(file, stringify(withFileKeys(config)));
     const daemon = join(__dirname, '../../../src/daemon.js');
     const child = spawn(process.execPath, [daemon, '--config', file], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', stderr],
       env: { ...process.env, ...env },
     });
     this.#agents.add(child);
@@ -147,12 +152,15 @@ export class Agent {
   readonly exited: Promise<void>;
   /** What it has logged so far. */
   log = '';
+  /** What it wrote to standard error, if that is piped. */
+  errors = '';
 
   constructor(child: ChildProcess, socket: string) {
     this.child = child;
     this.socket = socket;
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.log += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
   async ready(): Promise<void> {

@@ -66,6 +66,22 @@ test('what nobody wants any more is dropped, and the socket goes on', async () =
   assert.equal(await readAll(socket.body), '');
 });
 
+test('the rest of a body is waited for and dropped, but not for ever', async () => {
+  const patient = new Socket();
+  let drained = false;
+  const draining = patient.body.drain(60_000).then(() => (drained = true));
+  for (let count = 0; count < 9; count++) patient.receive(CHUNK_BYTES);
+  await new Promise(setImmediate);
+  assert.deepEqual([drained, patient.paused], [false, false]);
+  patient.receive('end', true);
+  await draining;
+  await new Socket().body.drain(1);
+  const gone = new Socket();
+  const waiting = gone.body.drain(60_000);
+  gone.body.fail(new Error('gone'));
+  await waiting;
+});
+
 test('a reader of a client that is gone gets the error', async () => {
   const socket = new Socket();
   const text = readAll(socket.body);
