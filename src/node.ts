@@ -45,6 +45,7 @@ import { siteIdentityOf } from './security/identity';
 import { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
 import { JournalCollector } from './sync/journal-collector';
+import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
 import type { WireCursor } from './sync/session-port';
 import { CpuMeter } from './telemetry/cpu-meter';
@@ -92,6 +93,7 @@ export interface NodeEvents {
 /** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
 const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
 const COLLECT_INTERVAL_MS = 10_000;
+const WATCH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 3_000;
 const RECENT_ERRORS_MAX = 64;
 
@@ -141,6 +143,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
   readonly #collector: JournalCollector;
+  readonly #watch: JournalWatch;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
   readonly #recentErrors: RecordedError[] = [];
@@ -174,6 +177,12 @@ export class Node extends EventEmitter<NodeEvents> {
       intervalMs: COLLECT_INTERVAL_MS,
       onCollected: (result) => log.component('journal').info(result, 'collected journal'),
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+    });
+    this.#watch = new JournalWatch({
+      status: () => engine.status(),
+      intervalMs: WATCH_INTERVAL_MS,
+      onTrouble: (code, message) => this.#noteError(undefined, code, message),
+      onRoom: () => log.component('journal').info('the disk has space again'),
     });
     this.metrics = new NodeMetrics(() => this.status());
   }
@@ -363,6 +372,7 @@ export class Node extends EventEmitter<NodeEvents> {
 
   /** Everything but the engine. */
   async #stopParts(): Promise<void> {
+    this.#watch.stop();
     await this.#collector.stop();
     await this.#conduit?.close({ drainMs: DRAIN_MS });
     await Promise.all([...this.#peers.values()].map(({ sync }) => sync.close()));

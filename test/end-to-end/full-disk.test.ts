@@ -59,6 +59,7 @@ test(
     const health = await agent.request('GET', '/replication/health');
     assert.match(health.text, /the disk is full: appends wait until there is space/);
     assert.equal((await agent.request('GET', '/health')).status, 503);
+    await waitUntil('it is logged', () => /CFS_DISK_FULL.*the disk is full/.test(agent.log));
     await levelled(agent, other); // what was acked goes on being sent, and its cursor written
     const line = JSON.stringify({ op: 'mkdir', path: '/from-other' });
     assert.equal((await other.request('POST', '/journal/append', line)).status, 200);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Agent, Cluster, levelled, waitUntil } from './support/cluster';
-import { shiftedClock } from './support/clock';
+import { shiftedClock } from './support/preload';
 
 const HOUR_S = 3600;
 

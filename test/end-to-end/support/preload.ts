@@ -1,10 +1,13 @@
-/** Agents whose wall clock is wrong: a library that is loaded before theirs shifts what they read. */
+/**
+ * Agents whose system fails them: a library that is loaded before theirs answers in its place, with a
+ * wrong wall clock or a disk that no longer syncs.
+ */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from './cluster';
 
-const SOURCE = `
+const CLOCK = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -38,11 +41,36 @@ time_t time(time_t *out) {
 }
 `;
 
+const SYNC = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int fdatasync(int file) {
+  static int (*real)(int);
+  if (real == 0) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+  if (access(getenv("SYNC_FAILS_IF"), F_OK) != 0) return real(file);
+  errno = EIO;
+  return -1;
+}
+`;
+
+function compile(cluster: Cluster, name: string, source: string): string {
+  const file = join(cluster.directory, `${name}.c`);
+  const library = join(cluster.directory, `${name}.so`);
+  writeFileSync(file, source);
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, file, '-ldl']);
+  return library;
+}
+
 /** The environment of an agent whose clock is `shiftSeconds` ahead (or, negative, behind). */
 export function shiftedClock(cluster: Cluster, shiftSeconds: number): NodeJS.ProcessEnv {
-  const source = join(cluster.directory, 'clock.c');
-  const library = join(cluster.directory, 'clock.so');
-  writeFileSync(source, SOURCE);
-  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl']);
-  return { LD_PRELOAD: library, CLOCK_SHIFT_S: String(shiftSeconds) };
+  return { LD_PRELOAD: compile(cluster, 'clock', CLOCK), CLOCK_SHIFT_S: String(shiftSeconds) };
+}
+
+/** The environment of an agent whose disk fails to sync for as long as `trigger` is there. */
+export function failingSync(cluster: Cluster, trigger: string): NodeJS.ProcessEnv {
+  return { LD_PRELOAD: compile(cluster, 'sync', SYNC), SYNC_FAILS_IF: trigger };
 }
