@@ -127,6 +127,34 @@ test('an older copy that is moved in goes on as a new incarnation and gets back 
   assert.deepEqual(pathsOf(await assertSameTree(a, b)), ['/lost', '/new', '/old']);
 });
 
+test('a data directory copied to a second node: the copy is another incarnation, and waits outside', async (t) => {
+  const { cluster, b, copy } = await makeOlderCopy(t);
+  const original = await cluster.open(1);
+  await converged(original, b);
+  const second = await cluster.open(1, {
+    dataDir: copy,
+    listen: { host: '127.0.0.1', port: 0 },
+    admin: { http: { enabled: false }, socket: join(cluster.directory, 'second.sock') },
+  });
+  const [one, two] = [original, second].map((node) => node.status().engine.origin.incarnation);
+  assert.notEqual(one, two);
+  await waitUntil('it is turned away', () => counted(second, 2, 'site_in_use') > 0);
+  await second.append({ op: 'mkdir', path: '/second' });
+  await original.append({ op: 'mkdir', path: '/original' });
+  await converged(original, b);
+  assert.deepEqual(pathsOf(await assertSameTree(original, b)), ['/lost', '/old', '/original']);
+  // When the original is gone the copy gets in, and nothing of either is lost.
+  await original.close();
+  await waitUntil('all is there', async () => (await second.list('/', undefined, 9)).length === 4);
+  await converged(second, b);
+  assert.deepEqual(pathsOf(await assertSameTree(second, b)), [
+    '/lost',
+    '/old',
+    '/original',
+    '/second',
+  ]);
+});
+
 test('a site that lost its disk gets everything back from its peer', async (t) => {
   const { cluster, b } = await makeOlderCopy(t);
   rmSync(cluster.dataDir(1), { recursive: true });

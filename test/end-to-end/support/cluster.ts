@@ -16,7 +16,7 @@ import { initTls, siteFiles } from '../../../src/security/tls-init';
 
 export const CLUSTER_UUID = '7d3c6a58-9a51-4a0e-8a54-1f1d2f0c9b11';
 
-type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls' | 'dataDir'>>;
+type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls'>>;
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <fstream>
 #include <random>
 
 #include "engine/engine_support.h"
@@ -123,6 +124,33 @@ TEST_F(EngineTest, EverythingSurvivesReopeningWithAndWithoutACheckpoint) {
   BatchBuilder batch;
   batch.ByPath(Op::Create, "/third");
   EXPECT_EQ(AppendAndWait(engine.get(), batch).first_lsn, 2003u);
+}
+
+TEST_F(EngineTest, ADamagedCheckpointCostsTimeAndNoEntries) {
+  const EngineOptions options = SmallOptions(dir_ / "a", 1);
+  auto damage = [&](const std::string& name) {
+    std::fstream file(dir_ / ("a/checkpoint/" + name), std::ios::in | std::ios::out);
+    ASSERT_TRUE(file.good()) << name;
+    file.seekp(100);
+    file.put('?');
+  };
+  std::vector<std::string> paths;
+  for (const char* path : {"/1", "/2", "/3"}) {
+    auto engine = OpenEngine(options);
+    ASSERT_TRUE(AppendAndWait(engine.get(), BatchBuilder().ByPath(Op::Mkdir, path)).status.ok());
+    paths.push_back(path);
+    ASSERT_TRUE(engine->Close(true).ok());
+  }
+  damage("0000000000000003.checkpoint");  // the newest
+  auto engine = OpenEngine(options);
+  EXPECT_EQ(AllPaths(engine.get()), paths);
+  EXPECT_EQ(engine->GetStatus().recovered_entries, 1u) << "the one since the checkpoint before";
+  ASSERT_TRUE(engine->Close(false).ok());
+  damage("0000000000000002.checkpoint");
+  engine = OpenEngine(options);
+  EXPECT_EQ(AllPaths(engine.get()), paths);
+  EXPECT_EQ(engine->GetStatus().recovered_entries, 3u) << "the whole journal";
+  ASSERT_TRUE(engine->Close(false).ok());
 }
 
 TEST_F(EngineTest, SourceNumbersAreIdempotentAndGapsAreNamed) {
