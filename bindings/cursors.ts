@@ -1,9 +1,11 @@
 /**
  * OriginCursors laid out flat for the border, one array instead of an object a shard:
- * site, incarnation, lsn, number of shards, then shard, seq of each; and so on.
+ * site, incarnation, lsn, hlc (0: not known), number of shards, then shard, seq of each; and so on.
  */
 import { U16_MAX, checkArray, checkInteger, checkObject, checkUnsigned } from './arguments';
 import type { OriginCursor, ShardSeq } from './types';
+
+const CURSOR_WORDS = 5;
 
 export function flattenCursors(argument: string, cursors: unknown): BigUint64Array {
   const flat: bigint[] = [];
@@ -15,6 +17,7 @@ export function flattenCursors(argument: string, cursors: unknown): BigUint64Arr
       BigInt(checkInteger(`${where}.site`, cursor.site, 1, U16_MAX)),
       checkUnsigned(`${where}.incarnation`, cursor.incarnation),
       checkUnsigned(`${where}.lsn`, cursor.lsn),
+      checkUnsigned(`${where}.hlc`, cursor.hlc ?? 0n),
       BigInt(shards.length),
     );
     shards.forEach((mark, markIndex) => {
@@ -32,10 +35,12 @@ export function flattenCursors(argument: string, cursors: unknown): BigUint64Arr
 export function unflattenCursors(flat: BigUint64Array): OriginCursor[] {
   const cursors: OriginCursor[] = [];
   for (let at = 0; at < flat.length;) {
-    const [site = 0n, incarnation = 0n, lsn = 0n, shardCount = 0n] = flat.subarray(at, at + 4);
-    const end = at + 4 + 2 * Number(shardCount);
-    const shards = unflattenShards(flat.subarray(at + 4, end));
-    cursors.push({ site: Number(site), incarnation, lsn, shards });
+    const start = at + CURSOR_WORDS;
+    const [site = 0n, incarnation = 0n, lsn = 0n, hlc = 0n, count = 0n] = flat.subarray(at, start);
+    const end = start + 2 * Number(count);
+    const shards = unflattenShards(flat.subarray(start, end));
+    const cursor: OriginCursor = { site: Number(site), incarnation, lsn, shards };
+    cursors.push(hlc === 0n ? cursor : { ...cursor, hlc });
     at = end;
   }
   return cursors;

@@ -144,6 +144,15 @@ export class Engine {
     native.engineSetPeers(this.#handle, Uint16Array.from(sites));
   }
 
+  /**
+   * Which of a peer's cursors tell of another journal under the same name: the entry held here at their
+   * LSN cannot have their HLC. Nothing is said of what is not held here, or was collected.
+   */
+  async findForks(theirs: readonly OriginCursor[]): Promise<OriginCursor[]> {
+    const cursors = flattenCursors('theirs', theirs);
+    return unflattenCursors(await native.engineFindForks(this.#handle, cursors));
+  }
+
   /** What a peer holds durably: raises its cursor, never lowers it. */
   setPeerCursor(site: number, held: readonly OriginCursor[]): void {
     checkInteger('site', site, 1, U16_MAX);
@@ -231,6 +240,14 @@ export class Engine {
       checkBoolean('aggressive', aggressive),
       checkBoolean('auditOnly', auditOnly),
     );
+  }
+
+  /**
+   * Makes the next opening of the data directory go on as a new incarnation. This one keeps its own, and
+   * the caller appends nothing more.
+   */
+  async retireIncarnation(): Promise<void> {
+    await native.engineRetireIncarnation(this.#handle);
   }
 
   status(): EngineStatus {

@@ -114,6 +114,7 @@ export interface NativeFunctions {
   ): Promise<AppendResult>;
   engineReceive(engine: EngineHandle, frame: Uint8Array, fromSite: number): Promise<ReceiveResult>;
   engineHeld(engine: EngineHandle, withShards: boolean): BigUint64Array;
+  engineFindForks(engine: EngineHandle, cursors: BigUint64Array): Promise<BigUint64Array>;
   engineSetPeers(engine: EngineHandle, sites: Uint16Array): void;
   engineSetPeerCursor(engine: EngineHandle, site: number, cursors: BigUint64Array): void;
   enginePeerCursor(engine: EngineHandle, site: number): BigUint64Array;
@@ -138,6 +139,7 @@ export interface NativeFunctions {
   ): Promise<CollectResult>;
   engineStatus(engine: EngineHandle): NativeStatus;
   engineNextSeq(engine: EngineHandle, shard: number): bigint;
+  engineRetireIncarnation(engine: EngineHandle): Promise<void>;
   engineClose(engine: EngineHandle, checkpoint: boolean): Promise<void>;
 
   /** undefined at once when nothing became durable since the feed last found nothing. */

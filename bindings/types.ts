@@ -18,6 +18,8 @@ export interface ShardSeq {
 /** Of one origin, the LSN up to which everything is held, and each shard's highest number up to there. */
 export interface OriginCursor extends Origin {
   lsn: bigint;
+  /** The HLC of the entry `lsn`; absent when it is not known. */
+  hlc?: bigint;
   shards: ShardSeq[];
 }
 

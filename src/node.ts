@@ -39,12 +39,13 @@ import {
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import { conduitSettings, engineOptions, senderSettings } from './node-settings';
+import { JournalStanding } from './node-standing';
 import { type NodeHealth, ORDERLY_ENDS, judgeNode, peerStatusOf } from './node-status';
 import { siteIdentityOf } from './security/identity';
 import { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
 import { JournalCollector } from './sync/journal-collector';
-import { fromWire, lsnOf } from './sync/cursors';
+import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
 import type { WireCursor } from './sync/session-port';
 import { CpuMeter } from './telemetry/cpu-meter';
@@ -92,6 +93,7 @@ export interface NodeEvents {
 /** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
 const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
 const COLLECT_INTERVAL_MS = 10_000;
+const WATCH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 3_000;
 const RECENT_ERRORS_MAX = 64;
 
@@ -141,13 +143,13 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
   readonly #collector: JournalCollector;
+  readonly #watch: JournalWatch;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
   readonly #recentErrors: RecordedError[] = [];
   readonly #tails = new AbortController();
   #conduit: Conduit | undefined;
-  /** Set when the journal turned out to be an older copy of itself: why nothing is accepted. */
-  #rolledBack: string | undefined;
+  readonly #standing: JournalStanding;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `open`. The engine becomes the node's. */
@@ -157,6 +159,16 @@ export class Node extends EventEmitter<NodeEvents> {
     this.log = log;
     this.#engine = engine;
     this.#origin = engine.status().origin;
+    this.#standing = new JournalStanding({
+      engine,
+      dataDir: config.dataDir,
+      origin: this.#origin,
+      onTrouble: (peerSite, code, message) => {
+        this.#peer(peerSite).sync.counters.refused(code);
+        this.#noteError(peerSite, code, message);
+      },
+      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+    });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     engine.setPeers(config.peers.map((peer) => peer.site));
     this.#peers = new Map(config.peers.map((peer) => [peer.site, this.#makePeer(peer, budget)]));
@@ -165,6 +177,12 @@ export class Node extends EventEmitter<NodeEvents> {
       intervalMs: COLLECT_INTERVAL_MS,
       onCollected: (result) => log.component('journal').info(result, 'collected journal'),
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+    });
+    this.#watch = new JournalWatch({
+      status: () => engine.status(),
+      intervalMs: WATCH_INTERVAL_MS,
+      onTrouble: (code, message) => this.#noteError(undefined, code, message),
+      onRoom: () => log.component('journal').info('the disk has space again'),
     });
     this.metrics = new NodeMetrics(() => this.status());
   }
@@ -220,9 +238,8 @@ export class Node extends EventEmitter<NodeEvents> {
     operations: OpBatch | Operation | readonly Operation[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
-    if (this.#rolledBack !== undefined) {
-      return Promise.reject(makeError('CFS_STOPPED', this.#rolledBack));
-    }
+    const { refusal } = this.#standing;
+    if (refusal !== undefined) return Promise.reject(makeError('CFS_STOPPED', refusal));
     return this.#engine.append(operations, options);
   }
 
@@ -330,6 +347,7 @@ export class Node extends EventEmitter<NodeEvents> {
       unixMs: Date.now(),
       engine: this.#engineStatus(),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
+      strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
       recentErrors: [...this.#recentErrors],
     };
   }
@@ -354,6 +372,7 @@ export class Node extends EventEmitter<NodeEvents> {
 
   /** Everything but the engine. */
   async #stopParts(): Promise<void> {
+    this.#watch.stop();
     await this.#collector.stop();
     await this.#conduit?.close({ drainMs: DRAIN_MS });
     await Promise.all([...this.#peers.values()].map(({ sync }) => sync.close()));
@@ -370,6 +389,7 @@ export class Node extends EventEmitter<NodeEvents> {
       nowMs: () => performance.now(),
       idleCores: () => this.#cpu.idleCores(),
       onApplied: (result) => this.#onApplied(result),
+      onForks: (session, forks) => this.#standing.onForks(session, forks),
       onError: (code, message) => this.#noteError(config.site, code, message),
     });
     return {
@@ -393,8 +413,9 @@ export class Node extends EventEmitter<NodeEvents> {
 
   #engineStatus(): EngineStatus {
     const status = this.#engine.status();
-    if (this.#rolledBack === undefined || status.stopped !== undefined) return status;
-    return { ...status, stopped: makeError('CFS_STOPPED', this.#rolledBack) };
+    const { refusal } = this.#standing;
+    if (refusal === undefined || status.stopped !== undefined) return status;
+    return { ...status, stopped: makeError('CFS_STOPPED', refusal) };
   }
 
   #handshakeStatus(): { incarnation: bigint; epoch: bigint; cursors: WireCursor[] } {
@@ -426,32 +447,13 @@ export class Node extends EventEmitter<NodeEvents> {
     const peer = this.#peer(session.peerSite);
     peer.session = session;
     peer.connectedSinceUnixMs = Date.now();
-    const ahead = lsnOf(fromWire(session.hello.cursors), this.#origin);
-    const own = lsnOf(this.#engine.held(), this.#origin);
-    if (ahead > own) {
-      session.attach({ onFrame: ignore, onAck: ignore, onClose: ignore });
-      this.#onRolledBack(session, ahead, own);
-      return;
-    }
+    if (this.#standing.bars(session)) return;
     session.attach(peer.sync.attach(session));
     this.emit('peer', { site: peer.config.site, name: peer.config.name, up: true });
   }
 
-  /**
-   * A peer holds more of this journal than this journal does: the data directory is an older copy of
-   * itself. Its next numbers are taken, so it must make no entry that could pass for the one lost.
-   */
-  #onRolledBack(session: Session, ahead: bigint, own: bigint): void {
-    const message =
-      `site ${session.peerSite} holds this node's journal up to LSN ${ahead}, but here it ends at ` +
-      `${own}: the data directory was put back to an older copy. Nothing is accepted. Copy it to a new ` +
-      'directory and open that: it goes on as a new incarnation and gets back what is missing';
-    this.#rolledBack = message;
-    this.#noteError(session.peerSite, 'CFS_ROLLED_BACK', message);
-    session.close('internal', message);
-  }
-
-  #onDown(session: Session, { code, message }: CloseReason): void {
+  #onDown(session: Session, { code, message, byPeer }: CloseReason): void {
+    if (code === 'diverged' && byPeer) this.#standing.onDiverged(session.peerSite, undefined);
     const peer = this.#peer(session.peerSite);
     if (peer.session === session) peer.session = undefined;
     peer.connectedSinceUnixMs = undefined;
@@ -480,8 +482,6 @@ export class Node extends EventEmitter<NodeEvents> {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }
-
-const ignore = (): undefined => undefined;
 
 function codeOf(error: unknown): string {
   return error instanceof CfsError ? error.code : 'CFS_INTERNAL';

@@ -69,7 +69,13 @@ const endToEnd = (names) => nodeTests('end-to-end', names, 1); // each test runs
 
 async function native(sanitizer, names) {
   await step(`native build (${sanitizer})`, () => buildNative(sanitizer));
-  await step(`native tests (${sanitizer})`, () => runCoreTests(sanitizer, names));
+  let counts = [];
+  await step(`native tests (${sanitizer})`, async () => {
+    const result = await runCoreTests(sanitizer, names);
+    counts = result.counts;
+    return `${result.passed} passed`;
+  });
+  for (const count of counts) process.stdout.write(`    ${count}\n`);
 }
 
 /** Compares the native state with the reference model, printing what it ran. */

@@ -97,6 +97,11 @@ export class Site {
     }
   }
 
+  /** Of the agent that was started last. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   async answers(): Promise<boolean> {
     return this.client.text('GET', '/health').then(
       () => true,

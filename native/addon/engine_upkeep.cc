@@ -34,4 +34,24 @@ Napi::Value EngineCollect(const Napi::CallbackInfo& info) {
   return Work<CollectReport>::Start(info.Env(), run, deliver);
 }
 
+// (engine, cursors)
+Napi::Value EngineFindForks(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  using Cursors = std::vector<OriginCursor>;
+  auto run = [engine, theirs = ToCursors(info[1])] { return engine->FindForks(theirs); };
+  return Work<Cursors>::Start(info.Env(), run, FromCursors);
+}
+
+// (engine)
+Napi::Value EngineRetireIncarnation(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  auto run = [engine]() -> Result<Done> {
+    CFS_RETURN_IF_ERROR(engine->RetireIncarnation());
+    return Done();
+  };
+  return Work<Done>::Start(info.Env(), run, DeliverNothing);
+}
+
 }  // namespace cfsrepl::addon

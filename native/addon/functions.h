@@ -18,6 +18,7 @@ Napi::Value EngineListen(const Napi::CallbackInfo& info);
 Napi::Value EngineAppend(const Napi::CallbackInfo& info);
 Napi::Value EngineReceive(const Napi::CallbackInfo& info);
 Napi::Value EngineHeld(const Napi::CallbackInfo& info);
+Napi::Value EngineFindForks(const Napi::CallbackInfo& info);
 Napi::Value EngineSetPeers(const Napi::CallbackInfo& info);
 Napi::Value EngineSetPeerCursor(const Napi::CallbackInfo& info);
 Napi::Value EnginePeerCursor(const Napi::CallbackInfo& info);
@@ -32,6 +33,7 @@ Napi::Value EngineCheckpoint(const Napi::CallbackInfo& info);
 Napi::Value EngineCollect(const Napi::CallbackInfo& info);
 Napi::Value EngineStatus(const Napi::CallbackInfo& info);
 Napi::Value EngineNextSeq(const Napi::CallbackInfo& info);
+Napi::Value EngineRetireIncarnation(const Napi::CallbackInfo& info);
 Napi::Value EngineClose(const Napi::CallbackInfo& info);
 
 Napi::Value FeedNext(const Napi::CallbackInfo& info);

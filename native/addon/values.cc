@@ -6,7 +6,7 @@ namespace cfsrepl::addon {
 
 namespace {
 
-constexpr size_t kCursorWords = 4;  // before its shards
+constexpr size_t kCursorWords = 5;  // before its shards
 
 void FlattenShards(const std::vector<ShardSeqMark>& shards, std::vector<uint64_t>* flat) {
   for (const ShardSeqMark& mark : shards) {
@@ -48,7 +48,8 @@ std::vector<OriginCursor> ToCursors(Napi::Value value) {
     OriginCursor cursor;
     cursor.origin = {static_cast<SiteId>(words[at]), words[at + 1]};
     cursor.lsn = words[at + 2];
-    const size_t shard_count = words[at + 3];
+    cursor.hlc = words[at + 3];
+    const size_t shard_count = words[at + 4];
     at += kCursorWords;
     for (size_t i = 0; i < shard_count && at + 2 <= count; i++, at += 2) {
       cursor.shards.push_back({static_cast<Shard>(words[at]), words[at + 1]});
@@ -64,6 +65,7 @@ Napi::Value FromCursors(Napi::Env env, const std::vector<OriginCursor>& cursors)
     flat.push_back(cursor.origin.site);
     flat.push_back(cursor.origin.incarnation);
     flat.push_back(cursor.lsn);
+    flat.push_back(cursor.hlc);
     flat.push_back(cursor.shards.size());
     FlattenShards(cursor.shards, &flat);
   }

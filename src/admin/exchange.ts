@@ -91,16 +91,18 @@ export class Exchange {
   }
 
   async #whole(status: number, contentType: string, text: string): Promise<void> {
-    // A client that is still sending when the connection closes may never see its answer.
-    await this.body.discard();
     const bytes = Buffer.from(text);
-    const isLarge = bytes.length > PIECE_BYTES_MAX;
-    if (isLarge) await this.#write(bytes, () => this.#head(status, contentType));
+    // A client that is still sending gets its answer at once, but the connection waits for the rest:
+    // to close it on unread bytes would reset it, and the answer could be lost.
+    const early = this.#takesBody && !this.body.complete;
+    const inPieces = early || bytes.length > PIECE_BYTES_MAX;
+    if (inPieces) await this.#write(bytes, () => this.#head(status, contentType));
+    if (early) await this.body.discard();
     if (this.#over) return;
     const closeConnection = this.#takesBody && !this.body.complete;
     this.#response.cork(() => {
-      if (!isLarge) this.#head(status, contentType);
-      this.#response.end(isLarge ? undefined : bytes, closeConnection);
+      if (!inPieces) this.#head(status, contentType);
+      this.#response.end(inPieces ? undefined : bytes, closeConnection);
     });
     this.#finish();
   }

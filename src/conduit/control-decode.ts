@@ -117,10 +117,12 @@ function decodeCursors(table: schema.Hello | schema.Ack): OriginCursor[] {
   const cursor = new schema.OriginCursor();
   for (let i = 0; i < table.cursorsLength(); i++) {
     if (table.cursors(i, cursor) === null) break;
+    const hlc = cursor.hlc();
     cursors.push({
       origin: { site: cursor.site(), incarnation: cursor.incarnation() },
       lsn: cursor.lsn(),
       shards: decodeShards(cursor),
+      ...(hlc === 0n ? {} : { hlc }),
     });
   }
   return cursors;

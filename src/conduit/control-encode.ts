@@ -157,6 +157,7 @@ function encodeCursors(builder: Builder, cursors: readonly OriginCursor[]): Offs
     schema.OriginCursor.addIncarnation(builder, cursor.origin.incarnation);
     schema.OriginCursor.addLsn(builder, cursor.lsn);
     if (shards !== 0) schema.OriginCursor.addShards(builder, shards);
+    if (cursor.hlc !== undefined) schema.OriginCursor.addHlc(builder, cursor.hlc);
     return schema.OriginCursor.endOriginCursor(builder);
   });
   return schema.Ack.createCursorsVector(builder, tables);

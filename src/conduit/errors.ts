@@ -20,6 +20,7 @@ export const REFUSE_CODES = {
   shutting_down: RefuseCode.ShuttingDown,
   stale_epoch: RefuseCode.StaleEpoch,
   internal: RefuseCode.Internal,
+  diverged: RefuseCode.Diverged,
 } as const;
 
 export type RefusalCode = keyof typeof REFUSE_CODES;

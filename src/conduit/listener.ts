@@ -104,7 +104,9 @@ export class Listener {
     const failure = socket.authorizationError as unknown;
     const code = typeof failure === 'string' ? failure : error.code;
     socket.destroy();
-    const address = socket.remoteAddress ?? 'unknown address';
+    // The channel is gone by now and its address with it; the connection below still knows.
+    const { _parent: raw } = socket as tls.TLSSocket & { readonly _parent?: net.Socket };
+    const address = raw?.remoteAddress ?? socket.remoteAddress ?? 'unknown address';
     this.options.onRefusal(tlsFailureCode(code), address, code ?? error.message);
   }
 

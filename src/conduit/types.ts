@@ -40,6 +40,8 @@ export interface OriginCursor {
   readonly lsn: bigint;
   /** The same, in the source's own numbers; empty where the journal numbers. */
   readonly shards: readonly ShardSeq[];
+  /** The HLC of the entry `lsn`, which tells two journals under one name apart; absent if not known. */
+  readonly hlc?: bigint;
 }
 
 /** What a peer said of itself when the session began. */

@@ -107,6 +107,8 @@ class LineStream {
   #filling = new LineBatch();
   #draining: Promise<void> | undefined;
   #stopped = false;
+  /** What the journal failed with while nobody was waiting for it. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(appender: LineAppender, options: AppendLinesOptions) {
     this.#appender = appender;
@@ -178,13 +180,14 @@ class LineStream {
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
     });
-    // Whoever waits for #drained() sees the failure; until then it is not an unhandled one.
-    this.#draining.catch(() => undefined);
+    // Whoever waits for #drained(), now or later, sees the failure.
+    this.#draining.catch((error: unknown) => (this.#failure ??= { error }));
   }
 
   async #drained(): Promise<void> {
     this.#startDraining();
     await this.#draining;
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   async #drain(): Promise<void> {

@@ -3,18 +3,14 @@ import type { OriginCursor } from '../../bindings';
 import type { WireCursor, WireOrigin } from './session-port';
 
 export function toWire(held: readonly OriginCursor[]): WireCursor[] {
-  return held.map(({ site, incarnation, lsn, shards }) => ({
-    origin: { site, incarnation },
-    lsn,
-    shards,
-  }));
+  return held.map(({ site, incarnation, ...rest }) => ({ origin: { site, incarnation }, ...rest }));
 }
 
 export function fromWire(cursors: readonly WireCursor[]): OriginCursor[] {
-  return cursors.map(({ origin, lsn, shards }) => ({
+  return cursors.map(({ origin, shards, ...rest }) => ({
     site: origin.site,
     incarnation: origin.incarnation,
-    lsn,
+    ...rest,
     shards: shards.map(({ shard, seq }) => ({ shard, seq })),
   }));
 }

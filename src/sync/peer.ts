@@ -18,7 +18,7 @@ import type { SyncHandlers, SyncSession, WireCursor, WireOrigin } from './sessio
 
 export type SyncEngine = Pick<
   Engine,
-  'openFeed' | 'setPeerCursor' | 'peerCursor' | 'held' | 'receive' | 'backlogFrom'
+  'openFeed' | 'setPeerCursor' | 'peerCursor' | 'held' | 'receive' | 'backlogFrom' | 'findForks'
 >;
 
 export interface SyncPeerOptions {
@@ -32,6 +32,11 @@ export interface SyncPeerOptions {
   readonly nowMs: () => number;
   readonly idleCores: () => number;
   readonly onApplied: (result: ReceiveResult) => void;
+  /**
+   * Here and at the peer these name entries that differ: journals that share a name and not a history.
+   * False: nothing is sent, and the session is closed.
+   */
+  readonly onForks: (session: SyncSession, forks: readonly OriginCursor[]) => boolean;
   /** `code` is stable. The session may be over or go on, receiving only. */
   readonly onError: (code: string, message: string) => void;
 }
@@ -97,7 +102,10 @@ export class SyncPeer {
     return { entries, ms: Math.max(0, Number(nowUnixUs - oldestUnixUs) / 1000) };
   }
 
-  /** A session is up: starts sending and gives back what the session is to call. */
+  /**
+   * A session is up: gives back what the session is to call, and starts sending once it is clear that
+   * what the peer holds is of the same history.
+   */
   attach(session: SyncSession): SyncHandlers {
     const { engine, origin, settings, budget, nowMs, idleCores } = this.#options;
     const { counters } = this;
@@ -121,8 +129,9 @@ export class SyncPeer {
       onApplied: this.#options.onApplied,
       onRefused: this.#options.onError,
     });
-    this.#noteHeld(session.hello.cursors);
-    const running = sender.run().catch((error: unknown) => this.#onSendError(session, error));
+    const running = this.#compareAndRun(session, sender).catch((error: unknown) =>
+      this.#onSendError(session, error),
+    );
     const link = { session, sender, receiver, running };
     this.#link = link;
     return {
@@ -156,6 +165,15 @@ export class SyncPeer {
     for (const { lsn, reject } of this.#waiters) reject(closedError(this.#options.site, lsn));
     this.#waiters.clear();
     await Promise.all(this.#ending);
+  }
+
+  async #compareAndRun(session: SyncSession, sender: PeerSender): Promise<void> {
+    const { engine, onForks } = this.#options;
+    const forks = await engine.findForks(fromWire(session.hello.cursors));
+    if (this.#link?.session !== session) return;
+    if (forks.length > 0 && !onForks(session, forks)) return;
+    this.#noteHeld(session.hello.cursors);
+    await sender.run();
   }
 
   #detach(): void {

@@ -12,6 +12,8 @@ export interface WireCursor {
   readonly origin: WireOrigin;
   readonly lsn: bigint;
   readonly shards: readonly { readonly shard: number; readonly seq: bigint }[];
+  /** Of the entry `lsn`; absent if not known. */
+  readonly hlc?: bigint;
 }
 
 export interface SyncHandlers {

@@ -159,6 +159,14 @@ const links: readonly MetricDefinition[] = [
     labels: ['peer', 'code'],
     samples: errors,
   },
+  {
+    name: 'connections_refused_total',
+    type: 'counter',
+    help: "Connections turned away at the door that are no configured peer's, by stable reason.",
+    labels: ['reason'],
+    samples: (status) =>
+      [...status.strangersRefused].map(([reason, value]) => ({ labels: { reason }, value })),
+  },
 ];
 
 const engine: readonly MetricDefinition[] = [

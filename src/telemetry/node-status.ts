@@ -85,6 +85,8 @@ export interface NodeStatus {
   readonly unixMs: number;
   readonly engine: EngineStatus;
   readonly peers: readonly PeerStatus[];
+  /** Connections turned away that are no configured peer's, by stable reason such as "expired". */
+  readonly strangersRefused: ReadonlyMap<string, number>;
   /** The latest, newest first. */
   readonly recentErrors: readonly RecordedError[];
 }

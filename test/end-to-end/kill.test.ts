@@ -1,7 +1,7 @@
 /** Agents in their own processes, killed without warning in the middle of their work. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Agent, Cluster, waitUntil } from './support/cluster';
+import { type Agent, Cluster, levelled } from './support/cluster';
 
 const ROUNDS = 25;
 const LINES_A_REQUEST = 400;
@@ -18,21 +18,6 @@ async function writeUntilItDies(agent: Agent, prefix: string): Promise<number> {
     if (status !== 200) return acked;
     acked += LINES_A_REQUEST;
   }
-}
-
-async function dump(agent: Agent): Promise<string> {
-  const { status, text } = await agent.request('GET', '/meta/dump');
-  assert.equal(status, 200);
-  return text;
-}
-
-async function digest(agent: Agent): Promise<unknown> {
-  return JSON.parse((await agent.request('GET', '/meta/digest')).text) as unknown;
-}
-
-async function namesOf(agent: Agent): Promise<ReadonlySet<string>> {
-  const lines = (await dump(agent)).split('\n').filter((line) => line !== '');
-  return new Set(lines.map((line) => (JSON.parse(line) as { path: string }).path));
 }
 
 test(`kill -9 of either agent under load, ${ROUNDS} rounds: nothing acked is lost, both are equal`, async (t) => {
@@ -52,13 +37,10 @@ test(`kill -9 of either agent under load, ${ROUNDS} rounds: nothing acked is los
     for (let i = 0; i < acked; i++) expected.push(`/${names[0]}-${i}`);
     expected.push(`/${names[1]}-0`);
     agents[victim] = await cluster.spawn(victim + 1);
-    await waitUntil('the digests are equal', async () => {
-      const [a, b] = await Promise.all(agents.map(digest));
-      return JSON.stringify(a) === JSON.stringify(b);
-    });
+    await levelled(...agents);
   }
-  assert.equal(await dump(agents[0]), await dump(agents[1]));
-  const shown = await namesOf(agents[0]);
+  assert.equal(await agents[0].dump(), await agents[1].dump());
+  const shown = await agents[0].names();
   const lost = expected.filter((name) => !shown.has(name));
   assert.deepEqual(lost, []);
   t.diagnostic(`${ROUNDS} kills, ${expected.length} names acked, ${shown.size} there`);
@@ -71,5 +53,5 @@ test('SIGTERM stops an agent in good order, and it goes on where it was', async 
   await first.kill('SIGTERM');
   assert.equal(first.child.exitCode, 0);
   const again = await cluster.spawn(1);
-  assert.deepEqual([...(await namesOf(again))], ['/kept']);
+  assert.deepEqual([...(await again.names())], ['/kept']);
 });

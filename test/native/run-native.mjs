@@ -45,7 +45,10 @@ export async function buildNative(variant) {
   return 'built';
 }
 
-/** Runs core_tests, a shard a core; the note is how many tests passed. */
+/** What tests print of how much they tried, and of the seeds that replay it. */
+const COUNT_LINE = /^\[ +COUNT +\] (.*)$|^(.*\bseed \d+)$/gm;
+
+/** Runs core_tests, a shard a core. Resolves to how many passed, and the lines of those that count. */
 export async function runCoreTests(variant, names) {
   const binary = join(buildFolder(variant), 'core_tests');
   const filter = names.map((name) => `*${name}*`).join(':') || '*';
@@ -61,7 +64,8 @@ export async function runCoreTests(variant, names) {
   const passed = results.map((result) => Number(/\[ {2}PASSED {2}\] (\d+)/.exec(result.value)?.[1]));
   const total = passed.reduce((sum, count) => sum + count, 0);
   if (!(total > 0)) throw new StepError(`core_tests ran no test for the filter ${filter}`);
-  return `${total} passed`;
+  const lines = results.flatMap((result) => [...result.value.matchAll(COUNT_LINE)]);
+  return { passed: total, counts: lines.map(([, count, seed]) => count ?? seed) };
 }
 
 /**

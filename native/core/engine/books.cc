@@ -80,6 +80,16 @@ Engine::Backlog Books::BacklogFrom(Lsn held_lsn) const {
   return {durable - held_lsn, index_.HlcOf(held_lsn + 1) >> 12};
 }
 
+std::optional<Books::EntryPlace> Books::PlaceOf(const Origin& origin, Lsn lsn) const {
+  std::lock_guard lock(mutex_);
+  const Lsn held = durable_.held.Get(origin);
+  if (lsn == 0 || lsn > held) return std::nullopt;
+  EntryPlace place;
+  if (lsn == held) place.hlc = durable_.HeldHlc(origin);
+  if (place.hlc == 0) place.start = index_.StartOf(origin, lsn);
+  return place;
+}
+
 Hlc Books::last_hlc() const {
   std::lock_guard lock(mutex_);
   return durable_.last_hlc;

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/engine.h"
@@ -40,6 +41,13 @@ class Books {
   Lsn durable_lsn() const;
   uint64_t NextSeq(Shard shard) const;
   Engine::Backlog BacklogFrom(Lsn held_lsn) const;
+  // Where to look for the HLC of an entry that is held.
+  struct EntryPlace {
+    Hlc hlc = 0;     // when it is known without looking
+    Position start;  // else the log has it at or after this; default: it was collected
+  };
+  // Nothing when the entry is not held.
+  std::optional<EntryPlace> PlaceOf(const Origin& origin, Lsn lsn) const;
   Hlc last_hlc() const;
   Epoch epoch() const;
 

@@ -168,7 +168,7 @@ void Committer::CutFrame() {
   if (!status.ok()) std::abort();
   items_.push_back({kItemLocalFrame, frame.bytes()});
   group_bytes_ += frame.size();
-  replica_->metadata.held.Raise(origin_, next_lsn_ - 1);
+  replica_->metadata.RaiseHeld(origin_, next_lsn_ - 1, last_own_hlc_);
   BeginFrame();
 }
 
@@ -250,6 +250,7 @@ Status Committer::AppendDraft(const Draft& draft, Active* active) {
   CFS_RETURN_IF_ERROR(replica_->state->Merge(header, draft.payload, origin_index_));
   writer_.Append(header, draft.payload);
   metadata.last_hlc = hlc;
+  last_own_hlc_ = hlc;
   (*seqs_)[draft.shard] = std::max((*seqs_)[draft.shard], seq);
   if (draft.op <= Op::Symlink) metadata.SeeInode(draft.inode, origin_.site);
   if (group_first_lsn_ == 0) {

@@ -114,6 +114,7 @@ class Committer {
   Lsn next_lsn_ = 0;
   Lsn group_first_lsn_ = 0;
   Hlc group_first_hlc_ = 0;
+  Hlc last_own_hlc_ = 0;      // of the entry before next_lsn_, once this run has made one
   bool seen_changed_ = true;  // other origins moved since the last entry of ours
   std::vector<std::function<void(const Status&)>> answers_;
 };

@@ -121,7 +121,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(FileSystem* file_system, const st
     identity.origin.incarnation = NewIncarnation(0);
     identity.volume = {RandomU64(), RandomU64()};
     identity.home = home;
-    CFS_RETURN_IF_ERROR(dir->WriteIdentity());
+    CFS_RETURN_IF_ERROR(dir->WriteIdentity(identity));
     return dir;
   }
   if (identity.cluster != wanted.cluster || identity.origin.site != wanted.origin.site) {
@@ -147,7 +147,13 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(FileSystem* file_system, const st
 Status DataDir::MintIncarnation() {
   identity_.origin.incarnation = NewIncarnation(identity_.origin.incarnation);
   identity_.home = HomeOf(path_);
-  return WriteIdentity();
+  return WriteIdentity(identity_);
+}
+
+Status DataDir::RetireIncarnation() const {
+  Identity next = identity_;
+  next.origin.incarnation = NewIncarnation(identity_.origin.incarnation);
+  return WriteIdentity(next);
 }
 
 Result<bool> DataDir::ReadIdentity(Identity* out) {
@@ -165,9 +171,9 @@ Result<bool> DataDir::ReadIdentity(Identity* out) {
   return true;
 }
 
-Status DataDir::WriteIdentity() {
+Status DataDir::WriteIdentity(const Identity& identity) const {
   const std::string path = path_ + "/identity";
-  const std::string text = Render(identity_);
+  const std::string text = Render(identity);
   Result<std::unique_ptr<File>> file = fs_->Open(path + ".new", OpenMode::kCreate);
   if (!file.ok()) return file.status();
   CFS_RETURN_IF_ERROR(file.value()->WriteAt(0, AsBytes(text)));

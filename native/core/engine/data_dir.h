@@ -45,6 +45,8 @@ class DataDir {
 
   // Mints the next incarnation and makes it durable.
   Status MintIncarnation();
+  // The same for the next opening only: this one keeps what identity() says.
+  Status RetireIncarnation() const;
 
   std::string journal_path() const { return path_ + "/journal"; }
   std::string checkpoint_path() const { return path_ + "/checkpoint"; }
@@ -52,7 +54,7 @@ class DataDir {
  private:
   DataDir(FileSystem* file_system, std::string path) : fs_(file_system), path_(std::move(path)) {}
   Result<bool> ReadIdentity(Identity* out);  // false: there is none
-  Status WriteIdentity();
+  Status WriteIdentity(const Identity& identity) const;
 
   FileSystem* const fs_;
   const std::string path_;

@@ -96,6 +96,7 @@ struct OriginCursor {
   Origin origin;
   Lsn lsn = 0;
   std::vector<ShardSeqMark> shards;  // highest source number per shard up to lsn; may be empty
+  Hlc hlc = 0;                       // of the entry `lsn`; 0 when it is not known
 };
 
 // ---- feeds
@@ -232,6 +233,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // What this node holds durably, own origin first. For a handshake or an ack.
   virtual std::vector<OriginCursor> Held(bool with_shards) const = 0;
 
+  // [slow] Which of `theirs` tell of another journal under the same name: the entry held here at
+  // their LSN cannot have their HLC. Says nothing of those that go beyond what is held here, that
+  // know no HLC, or whose entry was collected here.
+  virtual Result<std::vector<OriginCursor>> FindForks(const std::vector<OriginCursor>& theirs) = 0;
+
   // What a peer has made durable: raises its cursor, which collection respects from then on.
   virtual void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) = 0;
   virtual std::vector<OriginCursor> PeerCursor(SiteId peer) const = 0;
@@ -269,6 +275,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // The next number that a source should append in `shard`.
   virtual uint64_t NextSeq(Shard shard) const = 0;
+
+  // [slow] Makes the next opening of the directory go on as a new incarnation, durably. This one
+  // keeps its own: the caller sees to it that nothing more is appended.
+  virtual Status RetireIncarnation() = 0;
 
   // [slow] Finishes what is queued, checkpoints when `checkpoint`, closes. Idempotent.
   virtual Status Close(bool checkpoint) = 0;

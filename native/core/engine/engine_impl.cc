@@ -4,6 +4,8 @@
 #include <chrono>
 #include <shared_mutex>
 
+#include "engine/fork_check.h"
+
 namespace cfsrepl {
 
 namespace {
@@ -40,7 +42,7 @@ Result<std::unique_ptr<FileSystem>> ChooseFileSystem(const std::string& backend)
 
 std::vector<OriginCursor> ToCursors(const VersionVector& vector) {
   std::vector<OriginCursor> cursors;
-  for (const auto& [origin, lsn] : vector.lsns()) cursors.push_back({origin, lsn, {}});
+  for (const auto& [origin, lsn] : vector.lsns()) cursors.push_back({origin, lsn, {}, 0});
   return cursors;
 }
 
@@ -97,6 +99,24 @@ void EngineImpl::OnDurable(std::function<void()> listener) {
 
 std::vector<OriginCursor> EngineImpl::Held(bool with_shards) const {
   return parts_.books->Held(with_shards);
+}
+
+Result<std::vector<OriginCursor>> EngineImpl::FindForks(const std::vector<OriginCursor>& theirs) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  std::vector<OriginCursor> forks;
+  for (const OriginCursor& cursor : theirs) {
+    const auto place = parts_.books->PlaceOf(cursor.origin, cursor.lsn);
+    if (cursor.hlc == 0 || !place.has_value()) continue;
+    HlcBounds bounds{place->hlc, place->hlc};
+    if (place->hlc == 0) {
+      auto found = BoundHlc(parts_.log.get(), place->start, cursor.origin, cursor.lsn);
+      if (!found.ok()) return found.status();
+      bounds = found.value();
+    }
+    if (cursor.hlc < bounds.least || cursor.hlc > bounds.most) forks.push_back(cursor);
+  }
+  return forks;
 }
 
 void EngineImpl::SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) {
@@ -248,6 +268,12 @@ EngineStatus EngineImpl::GetStatus() const {
   status.recovery_ns = parts_.duration_ns;
   status.recovered_torn_bytes = parts_.torn_bytes;
   return status;
+}
+
+Status EngineImpl::RetireIncarnation() {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return Closed();
+  return parts_.directory->RetireIncarnation();
 }
 
 Status EngineImpl::Close(bool checkpoint) {

@@ -28,6 +28,7 @@ class EngineImpl final : public Engine {
   Status Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) override;
   void OnDurable(std::function<void()> listener) override;
   std::vector<OriginCursor> Held(bool with_shards) const override;
+  Result<std::vector<OriginCursor>> FindForks(const std::vector<OriginCursor>& theirs) override;
   void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) override;
   std::vector<OriginCursor> PeerCursor(SiteId peer) const override;
   void SetPeers(const std::vector<SiteId>& peers) override;
@@ -45,6 +46,7 @@ class EngineImpl final : public Engine {
   Result<CollectReport> Collect(bool aggressive, bool audit_only) override;
   EngineStatus GetStatus() const override;
   uint64_t NextSeq(Shard shard) const override;
+  Status RetireIncarnation() override;
   Status Close(bool checkpoint) override;
 
  private:

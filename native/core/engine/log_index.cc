@@ -33,6 +33,13 @@ Position LogIndex::StartFor(const VersionVector& held, SiteId site) const {
   return after == points_.begin() ? Position{} : std::prev(after)->position;
 }
 
+Position LogIndex::StartOf(const Origin& origin, Lsn lsn) const {
+  auto after = std::partition_point(points_.begin(), points_.end(), [&](const Point& point) {
+    return point.held_before.Get(origin) < lsn;
+  });
+  return after == points_.begin() ? Position{} : std::prev(after)->position;
+}
+
 Hlc LogIndex::HlcOf(Lsn lsn) const {
   auto find = [&](const std::deque<OwnGroup>& groups) -> Hlc {
     auto after = std::partition_point(groups.begin(), groups.end(),

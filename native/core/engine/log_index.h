@@ -28,6 +28,10 @@ class LogIndex {
   // log covers is in `held`. A default Position when even the oldest point is not covered.
   Position StartFor(const VersionVector& held, SiteId site) const;
 
+  // The last indexed position before which the log does not have `origin`'s entry `lsn`. A default
+  // Position when even the oldest point is behind it.
+  Position StartOf(const Origin& origin, Lsn lsn) const;
+
   // The stamp of the group that has `lsn`, or an earlier one's if that is all that is known; 0:
   // none.
   Hlc HlcOf(Lsn lsn) const;

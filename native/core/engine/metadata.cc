@@ -7,7 +7,19 @@
 namespace cfsrepl {
 
 namespace {
-constexpr uint32_t kMetadataVersion = 1;
+constexpr uint32_t kMetadataVersion = 2;
+constexpr uint32_t kVersionWithoutHlcs = 1;
+}  // namespace
+
+void Metadata::RaiseHeld(const Origin& origin, Lsn lsn, Hlc hlc) {
+  if (held.Covers(origin, lsn)) return;
+  held.Raise(origin, lsn);
+  held_hlcs[origin] = hlc;
+}
+
+Hlc Metadata::HeldHlc(const Origin& origin) const {
+  auto it = held_hlcs.find(origin);
+  return it == held_hlcs.end() ? 0 : it->second;
 }
 
 uint64_t Metadata::SeqOf(const Origin& origin, Shard shard) const {
@@ -36,7 +48,7 @@ void Metadata::SeeInode(Inode inode, SiteId site) {
 std::vector<OriginCursor> Metadata::Cursors(const Origin& own, bool with_shards) const {
   std::vector<OriginCursor> cursors;
   auto add = [&](const Origin& origin, Lsn lsn) {
-    OriginCursor cursor{origin, lsn, {}};
+    OriginCursor cursor{origin, lsn, {}, HeldHlc(origin)};
     auto it = seqs_.find(origin);
     if (with_shards && it != seqs_.end()) {
       for (size_t shard = 0; shard < it->second.size(); shard++) {
@@ -72,15 +84,20 @@ std::vector<uint8_t> Metadata::Encode() const {
     PutOrigin(origin, &out);
     for (uint64_t seq : seqs) out.Put<uint64_t>(seq);
   }
+  out.Put<uint32_t>(static_cast<uint32_t>(held_hlcs.size()));
+  for (const auto& [origin, hlc] : held_hlcs) {
+    PutOrigin(origin, &out);
+    out.Put<uint64_t>(hlc);
+  }
   return out.Take();
 }
 
 Result<Metadata> Metadata::Decode(Bytes bytes) {
   ByteReader in(bytes);
   const uint32_t version = in.Get<uint32_t>();
-  if (in.ok() && version != kMetadataVersion) {
+  if (in.ok() && version != kMetadataVersion && version != kVersionWithoutHlcs) {
     return Status(Code::kUnsupported, "checkpoint metadata version " + std::to_string(version) +
-                                          ", expected " + std::to_string(kMetadataVersion));
+                                          ", expected at most " + std::to_string(kMetadataVersion));
   }
   const uint32_t shard_count = in.Get<uint32_t>();
   if (shard_count == 0 || shard_count > limits::kShardsMax) {
@@ -102,6 +119,11 @@ Result<Metadata> Metadata::Decode(Bytes bytes) {
   for (uint32_t i = 0; i < origins && in.ok(); i++) {
     std::vector<uint64_t>* seqs = metadata.SeqsOf(GetOrigin(&in));
     for (uint64_t& seq : *seqs) seq = in.Get<uint64_t>();
+  }
+  const uint32_t stamped = version == kVersionWithoutHlcs ? 0 : in.Get<uint32_t>();
+  for (uint32_t i = 0; i < stamped && in.ok(); i++) {
+    const Origin origin = GetOrigin(&in);
+    metadata.held_hlcs[origin] = in.Get<uint64_t>();
   }
   if (!in.finished()) {
     return Status(Code::kCorrupt, "checkpoint metadata of " + std::to_string(bytes.size()) +

@@ -24,6 +24,7 @@ class Metadata {
   explicit Metadata(uint32_t shard_count = 0) : shard_count_(shard_count) {}
 
   VersionVector held;
+  std::map<Origin, Hlc> held_hlcs;  // of the entry at held.Get(origin); none where it is not known
   Hlc last_hlc = 0;
   Epoch epoch = 1;
   uint64_t inodes_minted = 0;  // counter part of the last inode this site minted
@@ -33,6 +34,9 @@ class Metadata {
 
   // The clock of the next entry of our own: the wall's, unless something merged was ahead of it.
   Hlc NextHlc(Hlc wall) const { return std::max(wall, last_hlc + 1); }
+  // What is held of `origin` now ends with the entry `lsn`, stamped `hlc`. Raises; never lowers.
+  void RaiseHeld(const Origin& origin, Lsn lsn, Hlc hlc);
+  Hlc HeldHlc(const Origin& origin) const;  // 0: not known
 
   // The highest source number in (origin, shard); 0 before the first.
   uint64_t SeqOf(const Origin& origin, Shard shard) const;

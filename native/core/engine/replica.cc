@@ -42,7 +42,7 @@ Status Replica::MergeFrame(const FrameView& view) {
     }
   }
   unknown_entries += view.unsupported_count;
-  metadata.held.Raise(view.info.origin, view.info.last_lsn);
+  metadata.RaiseHeld(view.info.origin, view.info.last_lsn, view.info.hlc_max);
   metadata.last_hlc = std::max(metadata.last_hlc, view.info.hlc_max);
   metadata.epoch = std::max(metadata.epoch, view.info.epoch);
   for (const ShardRange& range : view.shards) {

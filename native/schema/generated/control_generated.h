@@ -67,11 +67,12 @@ enum class RefuseCode : uint16_t {
   ShuttingDown = 15,
   StaleEpoch = 16,
   Internal = 17,
+  Diverged = 18,
   MIN = None,
-  MAX = Internal
+  MAX = Diverged
 };
 
-inline const RefuseCode (&EnumValuesRefuseCode())[18] {
+inline const RefuseCode (&EnumValuesRefuseCode())[19] {
   static const RefuseCode values[] = {
     RefuseCode::None,
     RefuseCode::Version,
@@ -90,13 +91,14 @@ inline const RefuseCode (&EnumValuesRefuseCode())[18] {
     RefuseCode::Busy,
     RefuseCode::ShuttingDown,
     RefuseCode::StaleEpoch,
-    RefuseCode::Internal
+    RefuseCode::Internal,
+    RefuseCode::Diverged
   };
   return values;
 }
 
 inline const char * const *EnumNamesRefuseCode() {
-  static const char * const names[19] = {
+  static const char * const names[20] = {
     "None",
     "Version",
     "WrongCluster",
@@ -115,13 +117,14 @@ inline const char * const *EnumNamesRefuseCode() {
     "ShuttingDown",
     "StaleEpoch",
     "Internal",
+    "Diverged",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameRefuseCode(RefuseCode e) {
-  if (flatbuffers::IsOutRange(e, RefuseCode::None, RefuseCode::Internal)) return "";
+  if (flatbuffers::IsOutRange(e, RefuseCode::None, RefuseCode::Diverged)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesRefuseCode()[index];
 }
@@ -257,7 +260,8 @@ struct OriginCursor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_SITE = 4,
     VT_INCARNATION = 6,
     VT_LSN = 8,
-    VT_SHARDS = 10
+    VT_SHARDS = 10,
+    VT_HLC = 12
   };
   uint16_t site() const {
     return GetField<uint16_t>(VT_SITE, 0);
@@ -271,6 +275,9 @@ struct OriginCursor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<const cfsrepl::schema::ShardSeq *> *shards() const {
     return GetPointer<const flatbuffers::Vector<const cfsrepl::schema::ShardSeq *> *>(VT_SHARDS);
   }
+  uint64_t hlc() const {
+    return GetField<uint64_t>(VT_HLC, 0);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint16_t>(verifier, VT_SITE, 2) &&
@@ -278,6 +285,7 @@ struct OriginCursor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_LSN, 8) &&
            VerifyOffset(verifier, VT_SHARDS) &&
            verifier.VerifyVector(shards()) &&
+           VerifyField<uint64_t>(verifier, VT_HLC, 8) &&
            verifier.EndTable();
   }
 };
@@ -298,6 +306,9 @@ struct OriginCursorBuilder {
   void add_shards(flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::ShardSeq *>> shards) {
     fbb_.AddOffset(OriginCursor::VT_SHARDS, shards);
   }
+  void add_hlc(uint64_t hlc) {
+    fbb_.AddElement<uint64_t>(OriginCursor::VT_HLC, hlc, 0);
+  }
   explicit OriginCursorBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -314,8 +325,10 @@ inline flatbuffers::Offset<OriginCursor> CreateOriginCursor(
     uint16_t site = 0,
     uint64_t incarnation = 0,
     uint64_t lsn = 0,
-    flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::ShardSeq *>> shards = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::ShardSeq *>> shards = 0,
+    uint64_t hlc = 0) {
   OriginCursorBuilder builder_(_fbb);
+  builder_.add_hlc(hlc);
   builder_.add_lsn(lsn);
   builder_.add_incarnation(incarnation);
   builder_.add_shards(shards);
@@ -328,14 +341,16 @@ inline flatbuffers::Offset<OriginCursor> CreateOriginCursorDirect(
     uint16_t site = 0,
     uint64_t incarnation = 0,
     uint64_t lsn = 0,
-    const std::vector<cfsrepl::schema::ShardSeq> *shards = nullptr) {
+    const std::vector<cfsrepl::schema::ShardSeq> *shards = nullptr,
+    uint64_t hlc = 0) {
   auto shards__ = shards ? _fbb.CreateVectorOfStructs<cfsrepl::schema::ShardSeq>(*shards) : 0;
   return cfsrepl::schema::CreateOriginCursor(
       _fbb,
       site,
       incarnation,
       lsn,
-      shards__);
+      shards__,
+      hlc);
 }
 
 struct Hello FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

@@ -2,6 +2,7 @@
  * Clusters for tests: certificates, configurations and data directories in a folder of their own, nodes
  * in this process or as agents in theirs.
  */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -15,7 +16,7 @@ import { initTls, siteFiles } from '../../../src/security/tls-init';
 
 export const CLUSTER_UUID = '7d3c6a58-9a51-4a0e-8a54-1f1d2f0c9b11';
 
-type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls' | 'dataDir'>>;
+type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls'>>;
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
@@ -33,6 +34,7 @@ export class Cluster {
   readonly #change: Change;
   readonly #nodes = new Set<Node>();
   readonly #agents = new Set<ChildProcess>();
+  readonly #endings: (() => void)[] = [];
 
   private constructor(directory: string, ports: ReadonlyMap<number, number>, change: Change) {
     this.directory = directory;
@@ -94,24 +96,41 @@ export class Cluster {
     return node;
   }
 
-  /** `cfs-repl` in its own process. */
-  async spawn(site: number, change: Change = {}): Promise<Agent> {
+  /** `cfs-repl` in its own process, once it answers. */
+  async spawn(site: number, change: Change = {}, env: NodeJS.ProcessEnv = {}): Promise<Agent> {
+    const agent = this.start(site, change, env);
+    await agent.ready();
+    return agent;
+  }
+
+  /** The same, at once: for an agent that may not live to answer. */
+  start(
+    site: number,
+    change: Change = {},
+    env: NodeJS.ProcessEnv = {},
+    stderr: 'inherit' | 'pipe' = 'inherit',
+  ): Agent {
     const file = join(this.directory, `site-${site}.yaml`);
     const config = this.config(site, { log: { level: 'warn' }, ...change });
     writeFileSync(file, stringify(withFileKeys(config)));
     const daemon = join(__dirname, '../../../src/daemon.js');
     const child = spawn(process.execPath, [daemon, '--config', file], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'pipe', stderr],
+      env: { ...process.env, ...env },
     });
     this.#agents.add(child);
-    const agent = new Agent(child, join(this.dataDir(site), 'admin.sock'));
-    await agent.ready();
-    return agent;
+    return new Agent(child, join(this.dataDir(site), 'admin.sock'));
+  }
+
+  /** Called when the test ends and nothing of the cluster runs any more, before its files go. */
+  atEnd(act: () => void): void {
+    this.#endings.push(act);
   }
 
   async destroy(): Promise<void> {
     await Promise.all([...this.#nodes].map((node) => node.close()));
     for (const child of this.#agents) child.kill('SIGKILL');
+    for (const act of this.#endings) act();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
@@ -131,16 +150,25 @@ export class Agent {
   readonly child: ChildProcess;
   readonly socket: string;
   readonly exited: Promise<void>;
+  /** What it has logged so far. */
+  log = '';
+  /** What it wrote to standard error, if that is piped. */
+  errors = '';
 
   constructor(child: ChildProcess, socket: string) {
     this.child = child;
     this.socket = socket;
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.log += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
   async ready(): Promise<void> {
     await waitUntil('the agent answers', async () => {
-      if (this.child.exitCode !== null) throw new Error(`the agent exited: ${this.child.exitCode}`);
+      const { exitCode, signalCode } = this.child;
+      if (exitCode !== null || signalCode !== null) {
+        throw new Error(`the agent exited: ${String(exitCode ?? signalCode)}\n${this.log}`);
+      }
       return (await this.request('GET', '/replication/status')).status === 200;
     });
   }
@@ -165,6 +193,24 @@ export class Agent {
     });
   }
 
+  /** Names every one there is. Fails when nobody answers. */
+  async names(): Promise<ReadonlySet<string>> {
+    const lines = (await this.dump()).split('\n').filter((line) => line !== '');
+    return new Set(lines.map((line) => (JSON.parse(line) as { path: string }).path));
+  }
+
+  async dump(): Promise<string> {
+    const { status, text } = await this.request('GET', '/meta/dump');
+    assert.equal(status, 200);
+    return text;
+  }
+
+  /** Undefined when nobody answers. */
+  async digest(): Promise<string | undefined> {
+    const { status, text } = await this.request('GET', '/meta/digest');
+    return status === 200 ? text : undefined;
+  }
+
   async kill(signal: NodeJS.Signals): Promise<void> {
     this.child.kill(signal);
     await this.exited;
@@ -174,6 +220,14 @@ export class Agent {
 export interface Answer {
   readonly status: number;
   readonly text: string;
+}
+
+/** Resolves when all have the same digest. */
+export async function levelled(...agents: readonly Agent[]): Promise<void> {
+  await waitUntil('the digests are equal', async () => {
+    const digests = await Promise.all(agents.map((agent) => agent.digest()));
+    return digests[0] !== undefined && digests.every((digest) => digest === digests[0]);
+  });
 }
 
 const POLL_MS = 10;

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <fstream>
 #include <random>
 
 #include "engine/engine_support.h"
@@ -123,6 +124,33 @@ TEST_F(EngineTest, EverythingSurvivesReopeningWithAndWithoutACheckpoint) {
   BatchBuilder batch;
   batch.ByPath(Op::Create, "/third");
   EXPECT_EQ(AppendAndWait(engine.get(), batch).first_lsn, 2003u);
+}
+
+TEST_F(EngineTest, ADamagedCheckpointCostsTimeAndNoEntries) {
+  const EngineOptions options = SmallOptions(dir_ / "a", 1);
+  auto damage = [&](const std::string& name) {
+    std::fstream file(dir_ / ("a/checkpoint/" + name), std::ios::in | std::ios::out);
+    ASSERT_TRUE(file.good()) << name;
+    file.seekp(100);
+    file.put('?');
+  };
+  std::vector<std::string> paths;
+  for (const char* path : {"/1", "/2", "/3"}) {
+    auto engine = OpenEngine(options);
+    ASSERT_TRUE(AppendAndWait(engine.get(), BatchBuilder().ByPath(Op::Mkdir, path)).status.ok());
+    paths.push_back(path);
+    ASSERT_TRUE(engine->Close(true).ok());
+  }
+  damage("0000000000000003.checkpoint");  // the newest
+  auto engine = OpenEngine(options);
+  EXPECT_EQ(AllPaths(engine.get()), paths);
+  EXPECT_EQ(engine->GetStatus().recovered_entries, 1u) << "the one since the checkpoint before";
+  ASSERT_TRUE(engine->Close(false).ok());
+  damage("0000000000000002.checkpoint");
+  engine = OpenEngine(options);
+  EXPECT_EQ(AllPaths(engine.get()), paths);
+  EXPECT_EQ(engine->GetStatus().recovered_entries, 3u) << "the whole journal";
+  ASSERT_TRUE(engine->Close(false).ok());
 }
 
 TEST_F(EngineTest, SourceNumbersAreIdempotentAndGapsAreNamed) {
@@ -299,6 +327,86 @@ TEST_F(EngineTest, ACopiedDirectoryGoesOnAsANewIncarnation) {
   BatchBuilder more;
   more.ByPath(Op::Create, "/y");
   EXPECT_EQ(AppendAndWait(copy.get(), more).first_lsn, 1u);
+}
+
+TEST_F(EngineTest, AnotherHistoryUnderTheSameNameIsFoundByItsClock) {
+  const EngineOptions options = SmallOptions(dir_ / "a", 1);
+  auto make = [](Engine* engine, const std::string& name) {
+    ASSERT_TRUE(AppendAndWait(engine, BatchBuilder().ByPath(Op::Mkdir, name)).status.ok());
+  };
+  auto a = OpenEngine(options);
+  auto b = OpenEngine(SmallOptions(dir_ / "b", 2));
+  make(a.get(), "/kept");
+  ASSERT_TRUE(a->Close(true).ok());
+  std::filesystem::create_directory(dir_ / "old");
+  std::filesystem::copy(dir_ / "a/journal", dir_ / "old/journal",
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::copy(dir_ / "a/checkpoint", dir_ / "old/checkpoint",
+                        std::filesystem::copy_options::recursive);
+  a = OpenEngine(options);
+  for (const char* name : {"/lost1", "/lost2", "/lost3"}) make(a.get(), name);
+  ASSERT_EQ(Replicate(a.get(), b.get(), 1), 1);
+  EXPECT_TRUE(a->FindForks(b->Held(false)).value().empty());
+  EXPECT_TRUE(b->FindForks(a->Held(false)).value().empty());
+  ASSERT_TRUE(a->Close(true).ok());
+  for (const char* part : {"journal", "checkpoint"}) {
+    std::filesystem::remove_all(dir_ / (std::string("a/") + part));
+    std::filesystem::rename(dir_ / (std::string("old/") + part), dir_ / (std::string("a/") + part));
+  }
+
+  a = OpenEngine(options);
+  const Origin origin = a->GetStatus().origin;
+  EXPECT_TRUE(b->FindForks(a->Held(false)).value().empty()) << "a prefix is the same history";
+  auto expect_fork = [&](Lsn lsn, const std::vector<OriginCursor>& forks) {
+    ASSERT_EQ(forks.size(), 1u) << "at LSN " << lsn;
+    EXPECT_EQ(forks[0].origin, origin);
+    EXPECT_EQ(forks[0].lsn, lsn);
+  };
+  for (Lsn lsn = 2; lsn <= 6; lsn++) {
+    make(a.get(), "/new" + std::to_string(lsn));
+    // Whoever holds more sees it.
+    if (lsn <= 4) expect_fork(lsn, b->FindForks(a->Held(false)).value());
+    if (lsn >= 4) expect_fork(4, a->FindForks(b->Held(false)).value());
+  }
+  ASSERT_TRUE(a->Close(true).ok());
+  a = OpenEngine(options);
+  expect_fork(4, a->FindForks(b->Held(false)).value());
+}
+
+TEST_F(EngineTest, AnEntryThatWasCompactedAwayIsComparedWithItsNeighbours) {
+  auto a = OpenEngine(SmallOptions(dir_ / "a", 1));
+  auto b = OpenEngine(SmallOptions(dir_ / "b", 2));
+  std::vector<OriginCursor> at;
+  ASSERT_TRUE(AppendAndWait(a.get(), BatchBuilder().ByPath(Op::Mkdir, "/d")).status.ok());
+  for (uint32_t mode = 0; mode < 5; mode++) {
+    const Inode inode = a->LookupPath(AsBytes("/d")).value().inode;
+    ASSERT_TRUE(AppendAndWait(a.get(), BatchBuilder().SetMode(inode, mode)).status.ok());
+    at.push_back(a->Held(false)[0]);
+  }
+  ASSERT_EQ(Replicate(a.get(), b.get(), 1), 1);
+  for (OriginCursor cursor : at) {  // all but the last are not in the frame that b has
+    EXPECT_TRUE(b->FindForks({cursor}).value().empty()) << "LSN " << cursor.lsn;
+    cursor.hlc = at.back().hlc + 1;
+    EXPECT_EQ(b->FindForks({cursor}).value().size(), 1u) << "LSN " << cursor.lsn;
+    cursor.hlc = 1;
+    EXPECT_EQ(b->FindForks({cursor}).value().size(), 1u) << "LSN " << cursor.lsn;
+    cursor.hlc = 0;  // its speaker does not know
+    EXPECT_TRUE(b->FindForks({cursor}).value().empty());
+    cursor.lsn = 100;  // not held here
+    EXPECT_TRUE(b->FindForks({cursor}).value().empty());
+  }
+}
+
+TEST_F(EngineTest, ARetiredIncarnationStaysUntilTheNextOpening) {
+  const EngineOptions options = SmallOptions(dir_ / "a", 1);
+  auto engine = OpenEngine(options);
+  const Origin origin = engine->GetStatus().origin;
+  ASSERT_TRUE(engine->RetireIncarnation().ok());
+  EXPECT_EQ(engine->GetStatus().origin, origin);
+  ASSERT_TRUE(engine->Close(false).ok());
+  engine = OpenEngine(options);
+  EXPECT_EQ(engine->GetStatus().origin.site, origin.site);
+  EXPECT_GT(engine->GetStatus().origin.incarnation, origin.incarnation);
 }
 
 TEST_F(EngineTest, JournalBelowEveryCursorAndCheckpointIsCollected) {

@@ -66,6 +66,7 @@ export const nodeStatus: NodeStatus = {
   unixMs: 1_060_000,
   engine: engineStatus,
   peers: [],
+  strangersRefused: new Map([['expired', 2]]),
   recentErrors: [],
 };
 

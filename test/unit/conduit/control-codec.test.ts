@@ -19,7 +19,7 @@ function there(message: OutgoingMessage): unknown {
 
 function cursor(site: number, lsn: bigint, shardCount = 0): OriginCursor {
   const shards = Array.from({ length: shardCount }, (_, shard) => ({ shard, seq: BigInt(shard) }));
-  return { origin: { site, incarnation: U64_MAX }, lsn, shards };
+  return { origin: { site, incarnation: U64_MAX }, lsn, shards, hlc: U64_MAX };
 }
 
 test('every message goes over the wire and back', () => {

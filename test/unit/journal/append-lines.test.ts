@@ -153,6 +153,19 @@ test('a full queue is waited for; a stopped journal ends it', async () => {
   await assert.rejects(run(journal, [mkdir('b')]), { code: 'CFS_STOPPED' });
 });
 
+test('a journal that fails while the input is still coming is no success', async () => {
+  for (const more of ['', `${mkdir('b')}\n`, '{"op":']) {
+    const journal = new FakeJournal();
+    journal.stopped = true;
+    async function* input(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(`${mkdir('a')}\n`);
+      for (let i = 0; i < 10; i++) await settle(); // it has failed by now, and nobody has asked
+      yield Buffer.from(more);
+    }
+    await assert.rejects(appendLines(input(), journal), { code: 'CFS_STOPPED' }, more);
+  }
+});
+
 test('an aborted signal ends it with its reason', async () => {
   const signal = AbortSignal.abort(new Error('enough'));
   await assert.rejects(run(new FakeJournal(), [mkdir('a')], { signal }), /enough/);

@@ -106,9 +106,15 @@ export class FakeEngine implements SyncEngine {
   readonly nextsForward: boolean[] = [];
   known: OriginCursor[] = [];
   others: OriginCursor[] = [];
+  /** What a comparison with the peer's cursors finds. */
+  forks: OriginCursor[] = [];
 
   held(): OriginCursor[] {
     return [cursor(OWN, this.durableLsn), ...this.others];
+  }
+
+  findForks(): Promise<OriginCursor[]> {
+    return Promise.resolve(this.forks);
   }
 
   setPeerCursor(site: number, held: readonly OriginCursor[]): void {

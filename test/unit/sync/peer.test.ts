@@ -5,7 +5,7 @@ import { ByteBudget } from '../../../src/sync/byte-budget';
 import { SyncPeer } from '../../../src/sync/peer';
 import { FakeEngine, FakeSession, OWN, PEER, cursor, settle, wireCursor } from './fakes';
 
-function make(engine: FakeEngine) {
+function make(engine: FakeEngine, goesOnWithForks = false) {
   const errors: string[] = [];
   const peer = new SyncPeer({
     engine,
@@ -23,6 +23,10 @@ function make(engine: FakeEngine) {
     nowMs: () => 0,
     idleCores: () => 1,
     onApplied: () => undefined,
+    onForks: (session, [fork]) => {
+      errors.push(`fork at ${String(fork?.lsn)} with site ${session.peerSite}`);
+      return goesOnWithForks;
+    },
     onError: (code) => errors.push(code),
   });
   return { peer, errors };
@@ -47,6 +51,7 @@ test('a handshake raises the cursor as an ack would', async () => {
   engine.durableLsn = 10n;
   const { peer } = make(engine);
   peer.attach(new FakeSession([wireCursor(OWN, 10n)]));
+  await settle();
   assert.equal(peer.ackedLsn, 10n);
   assert.equal(engine.cursorsSet.length, 1);
   await peer.close();
@@ -95,6 +100,34 @@ test('a new session goes on where the peer is, the old one sends nothing more', 
   );
   await peer.close();
   assert.equal(engine.feedsOpen, 0);
+});
+
+test('a peer with another history under our name is told of, sent nothing and believed nothing', async () => {
+  const engine = new FakeEngine();
+  engine.durableLsn = 9n;
+  engine.forks = [cursor(OWN, 5n)];
+  const { peer, errors } = make(engine);
+  const session = new FakeSession([wireCursor(OWN, 5n)]);
+  peer.attach(session);
+  await settle();
+  assert.deepEqual(errors, ['fork at 5 with site 2']);
+  assert.deepEqual(session.sent, []);
+  assert.equal(peer.ackedLsn, 0n);
+  assert.deepEqual(engine.cursorsSet, []);
+  await peer.close();
+});
+
+test('of a fork in a third site a session is told, and goes on', async () => {
+  const engine = new FakeEngine();
+  engine.durableLsn = 9n;
+  engine.forks = [cursor({ site: 3, incarnation: 33n }, 5n)];
+  const { peer, errors } = make(engine, true);
+  const session = new FakeSession([wireCursor(OWN, 5n)]);
+  peer.attach(session);
+  await settle();
+  assert.deepEqual(errors, ['fork at 5 with site 2']);
+  assert.equal(session.sent.length, 1);
+  await peer.close();
 });
 
 test('a peer that lacks collected journal is told of, and may still send', async () => {

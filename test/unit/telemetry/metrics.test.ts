@@ -51,6 +51,7 @@ const status = {
   version: '1.2.3',
   unixMs: 10_000,
   engine,
+  strangersRefused: new Map([['self_signed', 4]]),
   peers: [
     peer,
     zeroElse<PeerStatus>({

@@ -48,8 +48,13 @@ shardsLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+hlc():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 12);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
 static startOriginCursor(builder:flatbuffers.Builder) {
-  builder.startObject(4);
+  builder.startObject(5);
 }
 
 static addSite(builder:flatbuffers.Builder, site:number) {
@@ -72,17 +77,22 @@ static startShardsVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(16, numElems, 8);
 }
 
+static addHlc(builder:flatbuffers.Builder, hlc:bigint) {
+  builder.addFieldInt64(4, hlc, BigInt('0'));
+}
+
 static endOriginCursor(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createOriginCursor(builder:flatbuffers.Builder, site:number, incarnation:bigint, lsn:bigint, shardsOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createOriginCursor(builder:flatbuffers.Builder, site:number, incarnation:bigint, lsn:bigint, shardsOffset:flatbuffers.Offset, hlc:bigint):flatbuffers.Offset {
   OriginCursor.startOriginCursor(builder);
   OriginCursor.addSite(builder, site);
   OriginCursor.addIncarnation(builder, incarnation);
   OriginCursor.addLsn(builder, lsn);
   OriginCursor.addShards(builder, shardsOffset);
+  OriginCursor.addHlc(builder, hlc);
   return OriginCursor.endOriginCursor(builder);
 }
 }

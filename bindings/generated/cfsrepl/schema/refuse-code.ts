@@ -18,5 +18,6 @@ export enum RefuseCode {
   Busy = 14,
   ShuttingDown = 15,
   StaleEpoch = 16,
-  Internal = 17
+  Internal = 17,
+  Diverged = 18
 }
