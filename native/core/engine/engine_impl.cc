@@ -103,7 +103,7 @@ std::vector<OriginCursor> EngineImpl::Held(bool with_shards) const {
 
 Result<std::vector<OriginCursor>> EngineImpl::FindForks(const std::vector<OriginCursor>& theirs) {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   std::vector<OriginCursor> forks;
   for (const OriginCursor& cursor : theirs) {
     const auto place = parts_.books->PlaceOf(cursor.origin, cursor.lsn);
@@ -272,7 +272,7 @@ EngineStatus EngineImpl::GetStatus() const {
 
 Status EngineImpl::RetireIncarnation() {
   Gate::Pass pass(&gate_);
-  if (!pass.inside()) return Closed();
+  if (!pass.inside()) return EngineClosed();
   return parts_.directory->RetireIncarnation();
 }
 
