@@ -77,20 +77,6 @@ Result<OpView> ReadOp(Bytes batch, size_t* offset) {
   return op;
 }
 
-size_t PeekInodes(Bytes batch, size_t offset, std::span<Inode> out) {
-  size_t count = 0;
-  while (count < out.size() && batch.size() - offset >= sizeof(OpRecord)) {
-    const uint8_t* record = batch.data() + offset;
-    uint32_t record_bytes;
-    std::memcpy(&record_bytes, record + offsetof(OpRecord, record_bytes), sizeof(record_bytes));
-    std::memcpy(&out[count], record + offsetof(OpRecord, inode), sizeof(Inode));
-    if (record_bytes < sizeof(OpRecord) || record_bytes > batch.size() - offset) break;
-    offset += record_bytes;
-    count++;
-  }
-  return count;
-}
-
 Result<Admission::Outcome> Admission::Admit(const OpView& op, int64_t now_ns, Inode* inode) {
   drafts_.clear();
   *inode = 0;

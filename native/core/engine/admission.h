@@ -6,7 +6,6 @@
 #ifndef CFS_REPL_ENGINE_ADMISSION_H_
 #define CFS_REPL_ENGINE_ADMISSION_H_
 
-#include <span>
 #include <vector>
 
 #include "base/entry.h"
@@ -27,10 +26,6 @@ struct OpView {
 
 // Takes the op at *offset and moves it past. kInvalidArgument when the bytes are not a batch.
 Result<OpView> ReadOp(Bytes batch, size_t* offset);
-
-// The inodes that the next ops name (0: none), for prefetching, up to out.size() or to where the
-// batch stops making sense, which ReadOp will say. Returns how many.
-size_t PeekInodes(Bytes batch, size_t offset, std::span<Inode> out);
 
 // An entry but for its stamp.
 struct Draft {

@@ -185,22 +185,32 @@ bool Committer::AppendChunk(Active* active) {
   const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
   hlc_floor_ = static_cast<Hlc>(now_ns / 1000) << 12;
 
-  std::array<Inode, kMergeChunkEntries> inodes;
-  const size_t known = PeekInodes(batch, active->offset, inodes);
+  std::array<OpView, kPrefetchEntries> ops;
   std::unique_lock lock(replica_->mutex);
-  const Lookahead lookahead(*replica_->state, {inodes.data(), known});
-  for (size_t turn = 0; turn < kMergeChunkEntries; turn++) {
-    if (active->offset >= batch.size()) return true;
-    if (GroupIsFull()) return false;
-    lookahead.Before(turn);
-    Result<OpView> op = ReadOp(batch, &active->offset);
-    if (!op.ok()) {
-      RefuseOp(active, op.status(), nullptr);
+  for (size_t done = 0; done < kMergeChunkEntries; done += ops.size()) {
+    size_t count = 0;
+    Status parsed;
+    while (count < ops.size() && active->offset < batch.size()) {
+      Result<OpView> op = ReadOp(batch, &active->offset);
+      if (!op.ok()) {
+        parsed = op.status();
+        break;
+      }
+      replica_->state->PrefetchIndex(op->record.inode);
+      ops[count++] = std::move(op).value();
+    }
+    for (size_t i = 0; i < count; i++) replica_->state->PrefetchInode(ops[i].record.inode);
+    for (size_t i = 0; i < count; i++) {
+      if (!AppendOp(ops[i], now_ns, active)) return true;
+    }
+    if (!parsed.ok()) {
+      RefuseOp(active, std::move(parsed), nullptr);
       return true;
     }
-    if (!AppendOp(op.value(), now_ns, active)) return true;
+    if (active->offset >= batch.size()) return true;
+    if (GroupIsFull()) return false;
   }
-  return active->offset >= batch.size();
+  return false;
 }
 
 // False if the batch stops here.

@@ -1,7 +1,6 @@
 #include "engine/replica.h"
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 
 namespace cfsrepl {
@@ -29,11 +28,12 @@ Status Replica::MergeFrame(const FrameView& view) {
       origin = interned.value();
     }
     const size_t end = std::min(count, chunk + kMergeChunkEntries);
-    std::array<Inode, kMergeChunkEntries> inodes;
-    for (size_t i = chunk; i < end; i++) inodes[i - chunk] = view.entries[i].inode();
-    const Lookahead lookahead(*state, {inodes.data(), end - chunk});
     for (size_t i = chunk; i < end; i++) {
-      lookahead.Before(i - chunk);
+      if (i % kPrefetchEntries == 0) {
+        const auto group = view.entries.subspan(i, std::min(end - i, kPrefetchEntries));
+        for (const EntryHeader& header : group) state->PrefetchIndex(header.inode());
+        for (const EntryHeader& header : group) state->PrefetchInode(header.inode());
+      }
       const EntryView entry = view.entry(i);
       CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin));
       if (entry.header->op() <= static_cast<uint8_t>(Op::Symlink)) {

@@ -5,10 +5,8 @@
 #ifndef CFS_REPL_ENGINE_REPLICA_H_
 #define CFS_REPL_ENGINE_REPLICA_H_
 
-#include <algorithm>
 #include <memory>
 #include <shared_mutex>
-#include <span>
 
 #include "engine/metadata.h"
 #include "frame/frame.h"
@@ -18,32 +16,8 @@ namespace cfsrepl {
 
 // Entries merged under one lock, so that a reader waits a fraction of a millisecond.
 inline constexpr size_t kMergeChunkEntries = 1024;
-
-// Asks for the memory of inodes some entries before their turn: first of where they are found, then
-// of their records, so that neither has to be waited for.
-class Lookahead {
- public:
-  Lookahead(const State& state, std::span<const Inode> inodes) : state_(state), inodes_(inodes) {
-    for (size_t i = 0; i < std::min(kIndexAhead, inodes.size()); i++)
-      state.PrefetchIndex(inodes[i]);
-    for (size_t i = 0; i < std::min(kRecordAhead, inodes.size()); i++) {
-      state.PrefetchInode(inodes[i]);
-    }
-  }
-  // Call it before each inode's turn.
-  void Before(size_t turn) const {
-    if (turn + kIndexAhead < inodes_.size()) state_.PrefetchIndex(inodes_[turn + kIndexAhead]);
-    if (turn + kRecordAhead < inodes_.size()) state_.PrefetchInode(inodes_[turn + kRecordAhead]);
-  }
-
- private:
-  // Some hundred nanoseconds' worth each.
-  static constexpr size_t kRecordAhead = 8;
-  static constexpr size_t kIndexAhead = 16;
-
-  const State& state_;
-  const std::span<const Inode> inodes_;
-};
+// Inodes whose memory is asked for ahead of the merge.
+inline constexpr size_t kPrefetchEntries = 16;
 
 struct Replica {
   Replica(SiteId site, uint32_t shard_count)

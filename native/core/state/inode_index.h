@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "base/types.h"
 #include "state/records.h"
 #include "state/slab.h"
@@ -57,7 +58,7 @@ class InodeIndex {
   void Prefetch(Inode inode) const {
     const uint32_t tag = TagOf(inode);
     const Table& table = TableOf(tag);
-    __builtin_prefetch(&table.entries[tag & table.mask]);
+    PrefetchLine(&table.entries[tag & table.mask]);
   }
 
   // `inode` must be absent; `slot` is not 0.

@@ -125,8 +125,8 @@ class State {
   // write, truncate and setattr cost one lookup and no allocation.
   Status Merge(const EntryHeader& header, Bytes payload, OriginIndex origin);
 
-  // Start loading what Merge of an entry of this inode will touch: where it is found, then, when
-  // that is there, the record itself.
+  // Start loading what Merge of an entry of this inode will touch. For batches: first PrefetchIndex
+  // for all entries of a group of 16 or so, then PrefetchInode for all, then Merge them.
   void PrefetchIndex(Inode inode) const;
   void PrefetchInode(Inode inode) const;
 

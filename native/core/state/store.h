@@ -17,6 +17,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "base/prefetch.h"
 #include "state/blob_arena.h"
 #include "state/counting_allocator.h"
 #include "state/inode_index.h"
@@ -48,10 +49,9 @@ class Store {
   void PrefetchInode(Inode inode) const {
     uint32_t slot = index_.FindLikely(inode);
     if (slot == 0) return;
-    constexpr size_t kCacheLineBytes = 64;
     const char* record = reinterpret_cast<const char*>(&inodes[slot]);
     for (size_t at = 0; at < sizeof(InodeRecord); at += kCacheLineBytes) {
-      __builtin_prefetch(record + at, 1);
+      PrefetchLine(record + at);
     }
   }
   uint32_t FindOrAddInode(Inode inode);
