@@ -81,7 +81,10 @@ test(`${BAD_LINES.length} kinds of bad line: each is named with its number, and 
   t.diagnostic(`${BAD_LINES.length} bad lines refused`);
 });
 
-/** POSTs the parts as one body, with no length said beforehand. */
+/**
+ * POSTs the parts as one body, with no length said beforehand. The agent may answer and hang up
+ * before it has heard all; what that does to the rest of the body is no matter.
+ */
 function send(agent: Agent, parts: Iterable<Buffer>): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = { socketPath: agent.socket, path: '/journal/append', method: 'POST' };
@@ -92,13 +95,14 @@ function send(agent: Agent, parts: Iterable<Buffer>): Promise<Answer> {
     });
     call.on('error', reject);
     call.setMaxListeners(0);
-    void (async () => {
+    const sendAll = async (): Promise<void> => {
       for (const part of parts) {
         if (call.destroyed) return;
         if (!call.write(part)) await Promise.race([once(call, 'drain'), once(call, 'close')]);
       }
       call.end();
-    })();
+    };
+    sendAll().catch(reject);
   });
 }
 
