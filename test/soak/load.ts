@@ -17,6 +17,8 @@ type Line = Readonly<Record<string, string | number>>;
 export const FILES_A_SITE = 50_000;
 const FILES_A_DIRECTORY = 500;
 const MOVERS = 500;
+/** Of every file, from the start: what is set later takes no new record. */
+const XATTRS = 2;
 const BATCH_LINES = 250;
 const CREATE_LINES = 2_000;
 /** Inodes and hard links made, for ever. */
@@ -66,6 +68,7 @@ export class Load {
         lines.push({ op: 'mkdir', path: path.slice(0, path.lastIndexOf('/')) });
       }
       lines.push({ op: 'create', path, mode: 0o644 });
+      for (let key = 0; key < XATTRS; key++) lines.push(setxattr(path, `k${key}`, '0'));
     }
     for (let mover = 0; mover < MOVERS; mover++) {
       lines.push({ op: 'create', path: `/s${this.#id}/m/${mover}.a` });
@@ -148,8 +151,8 @@ export class Load {
     if (dice < 45) return { op: 'setattr', path, mode: random.integer(0o1000), mtime_ns };
     if (dice < 65) return { op: 'write', path, size: random.integer(1e9), mtime_ns };
     if (dice < 75) return { op: 'truncate', path, size: random.integer(1e9) };
-    if (dice < 85) return setxattr(path, `k${random.integer(2)}`, String(random.integer(1e9)));
-    if (dice < 90) return { op: 'removexattr', path, key: `k${random.integer(2)}` };
+    if (dice < 85) return setxattr(path, `k${random.integer(XATTRS)}`, String(random.integer(1e9)));
+    if (dice < 90) return { op: 'removexattr', path, key: `k${random.integer(XATTRS)}` };
     // Also the other site's: what two rename at once has one name in the end.
     const mover = `/s${1 + random.integer(this.#sites)}/m/${random.integer(MOVERS)}`;
     const [from, to] = random.integer(2) === 0 ? ['a', 'b'] : ['b', 'a'];

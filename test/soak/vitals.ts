@@ -3,8 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Caches fill, the heap finds its size, the state comes back from the journal. */
-const WARM_UP_MS = 60_000;
+/** Caches fill, heaps find their size under faults, the state comes back from the journal. */
+const WARM_UP_MS = 180_000;
 /** Less of a life than this says nothing. */
 const JUDGED_MS_MIN = 120_000;
 /** What one inode or link that is born and removed leaves behind, at most. */
