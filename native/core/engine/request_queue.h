@@ -82,7 +82,7 @@ class RequestQueue {
  private:
   // A writer that waits for each answer has its next request here sooner than a sleeping thread
   // wakes up, which takes a fifth of a small commit's time.
-  static constexpr std::chrono::microseconds kLookOut{60};
+  static constexpr std::chrono::microseconds kLookOut{100};
 
   void LookOut(std::chrono::steady_clock::time_point until) {
     while (waiting_.load(std::memory_order_acquire) == 0 &&
