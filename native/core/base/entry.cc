@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/conflict.h"
+
 namespace cfsrepl {
 namespace {
 
@@ -306,6 +308,10 @@ Status DecodeRest(const EntryHeader& header, Bytes payload, EntryPayload* out) {
     case Op::Setxattr:
     case Op::Removexattr:
       return DecodeXattr(header, payload, out);
+    case Op::Conflict:
+      return DecodeConflict(header, payload).status();
+    case Op::Conflictack:
+      return DecodeConflictAck(header, payload).status();
     case Op::None:
     case Op::Write:
     case Op::Truncate:
@@ -430,6 +436,10 @@ std::string_view OpName(Op op) {
       return "setxattr";
     case Op::Removexattr:
       return "removexattr";
+    case Op::Conflict:
+      return "conflict";
+    case Op::Conflictack:
+      return "conflictack";
   }
   return "unknown";
 }

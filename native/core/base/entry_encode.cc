@@ -74,6 +74,9 @@ void EncodePayload(Op op, const EntryPayload& parts, std::vector<uint8_t>* out) 
       PutBytes(parts.key, out);
       if (op == Op::Setxattr) PutBytes(parts.value, out);
       return;
+    case Op::Conflict:
+    case Op::Conflictack:
+      return;  // conflict.h has theirs
   }
 }
 

@@ -17,7 +17,9 @@ inline constexpr size_t kXattrKeyBytesMax = 255;
 inline constexpr size_t kXattrValueBytesMax = 65536;
 
 // Entries and frames.
-inline constexpr size_t kEntryPayloadBytesMax = 66 * 1024;
+inline constexpr size_t kEntryPayloadBytesMax = 160 * 1024;
+inline constexpr size_t kConflictPathBytesMax = 4096;  // its end is kept
+inline constexpr size_t kConflictSeenMax = 256;        // origins that each side had seen
 inline constexpr size_t kFrameHeaderBytes = 128;
 inline constexpr size_t kFrameRawBytesTarget = 1024 * 1024;   // a batch is cut here
 inline constexpr size_t kFrameRawBytesMax = 4 * 1024 * 1024;  // more is refused unread
@@ -71,7 +73,8 @@ inline constexpr size_t kGroupBytesMax =
 // Calls of one JavaScript thread that run on worker threads or wait for one.
 inline constexpr size_t kAddonJobsMax = 4096;
 
-static_assert(kEntryPayloadBytesMax > kXattrValueBytesMax + kXattrKeyBytesMax + 64);
+static_assert(kEntryPayloadBytesMax > 2 * (kXattrValueBytesMax + kXattrKeyBytesMax + 64) +
+                                          kConflictPathBytesMax + 2 * 24 * kConflictSeenMax + 80);
 static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
 static_assert(kGroupBytesMax <= kRecordBytesMax);

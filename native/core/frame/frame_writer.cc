@@ -71,7 +71,7 @@ void FrameWriter::Append(const EntryHeader& header, Bytes payload) {
   SetHeaderField(placed, kEntryCrcAt, EntryCrc(*placed, payload));
   SetHeaderField(placed, kPayloadOffsetAt, static_cast<uint32_t>(payload_.size()));
   payload_.Append(payload);
-  shards_.Cover(header.shard(), header.seq(), header.seq());
+  if (header.seq() != 0) shards_.Cover(header.shard(), header.seq(), header.seq());
   if (info_.first_lsn == 0) info_.first_lsn = header.lsn();
   info_.last_lsn = header.lsn();
   info_.hlc_max = header.hlc();

@@ -53,11 +53,14 @@ class CheckpointWriter {
 
  private:
   Status Append(Bytes bytes);
+  bool StepLedger(size_t max_records);
 
   const State* const state_;
   const CheckpointHeader header_;
   const AppendSink append_;
   uint32_t next_slot_ = 1;
+  bool in_ledger_ = false;
+  LedgerPlace ledger_place_;  // of the last one serialised
   std::unique_ptr<ChunkBuilder> filling_;
   std::vector<std::unique_ptr<ChunkBuilder>> full_;
   uint64_t bytes_written_ = 0;

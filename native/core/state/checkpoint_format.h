@@ -39,10 +39,14 @@ struct ChunkHeader {
   uint16_t origin_count;
   uint32_t records_bytes;
   uint32_t record_count;
-  uint32_t reserved;
+  uint32_t kind;
   uint32_t crc;  // of what is before it, then records and origins
 };
 static_assert(sizeof(ChunkHeader) == 24 && offsetof(ChunkHeader, crc) == 20);
+
+// ChunkHeader.kind: what its records are.
+inline constexpr uint32_t kInodeChunk = 0;
+inline constexpr uint32_t kLedgerChunk = 1;
 
 struct ChunkOrigin {
   uint64_t incarnation;
@@ -95,6 +99,18 @@ struct XattrHeader {
   uint32_t value_bytes;
 };
 static_assert(sizeof(XattrHeader) == 8);
+
+// An entry of the ledger, followed by its payload.
+struct LedgerHeader {
+  uint32_t record_bytes;
+  uint16_t origin;
+  uint8_t op;
+  uint8_t reserved;
+  uint64_t lsn;
+  uint64_t hlc;
+  uint64_t inode;
+};
+static_assert(sizeof(LedgerHeader) == 32);
 
 struct Footer {
   uint64_t magic;

@@ -49,7 +49,33 @@ bool CheckpointWriter::Step(size_t max_inodes) {
     ChunkBuilder::AddInode(filling_.get(), next_slot_++, rotate);
     inodes_++;
   }
-  return next_slot_ >= end;
+  return next_slot_ >= end && StepLedger(max_inodes);
+}
+
+// Up to `max_records` more. The entries of a record are its conflict and its acknowledgement.
+bool CheckpointWriter::StepLedger(size_t max_records) {
+  const Ledger& ledger = state_->ledger();
+  if (!in_ledger_) {
+    if (filling_->record_count() > 0) full_.push_back(std::move(filling_));
+    filling_ = std::make_unique<ChunkBuilder>(&state_->store(), kLedgerChunk);
+    in_ledger_ = true;
+  }
+  auto record = ledger.After(ledger_place_);
+  for (size_t count = 0; count < max_records && record != ledger.end(); count++, ++record) {
+    ledger_place_ = record->first;
+    const LinkId& id = ledger_place_.id;
+    filling_->AddLedgerEntry({ledger_place_.hlc, id.origin, id.lsn}, Op::Conflict,
+                             record->second.inode, record->second.payload);
+    if (record->second.settled) {
+      std::vector<uint8_t> ack;
+      EncodeConflictAck({id, record->second.how}, &ack);
+      filling_->AddLedgerEntry(record->second.settled_at, Op::Conflictack, kRootInode, ack);
+    }
+    if (!filling_->full()) continue;
+    full_.push_back(std::move(filling_));
+    filling_ = std::make_unique<ChunkBuilder>(&state_->store(), kLedgerChunk);
+  }
+  return record == ledger.end();
 }
 
 Status CheckpointWriter::Flush() {

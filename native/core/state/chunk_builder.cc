@@ -9,7 +9,7 @@ namespace cfsrepl {
 
 using namespace checkpoint_format;  // NOLINT: the layouts are named all over this file
 
-ChunkBuilder::ChunkBuilder(const Store* store) : store_(store) {
+ChunkBuilder::ChunkBuilder(const Store* store, uint32_t kind) : store_(store), kind_(kind) {
   chunk_.Resize(sizeof(ChunkHeader));
   origins_.push_back({});
 }
@@ -46,6 +46,7 @@ void ChunkBuilder::Seal() {
   header.origin_count = static_cast<uint16_t>(origins_.size());
   header.records_bytes = static_cast<uint32_t>(chunk_.size() - sizeof(ChunkHeader));
   header.record_count = record_count_;
+  header.kind = kind_;
   for (const ChunkOrigin& origin : origins_) chunk_.Append(BytesOf(origin));
   crc_ = Crc32c(BytesOf(header, offsetof(ChunkHeader, crc)));
   crc_ = Crc32cExtend(crc_, chunk_.bytes().subspan(sizeof(ChunkHeader)));
@@ -120,6 +121,19 @@ void ChunkBuilder::EndRecord() {
   chunk_.Append(BytesOf(record_));
   chunk_.Append(BytesOf(*stamps_.data(), stamps_bytes));
   chunk_.Append(tail_.bytes());
+  record_count_++;
+}
+
+void ChunkBuilder::AddLedgerEntry(const Stamp& stamp, Op op, Inode inode, Bytes payload) {
+  LedgerHeader header{};
+  header.record_bytes = static_cast<uint32_t>(sizeof(header) + payload.size());
+  header.origin = OriginNumber(store_->origins.Find(stamp.origin));
+  header.op = static_cast<uint8_t>(op);
+  header.lsn = stamp.lsn;
+  header.hlc = stamp.hlc;
+  header.inode = inode;
+  chunk_.Append(BytesOf(header));
+  chunk_.Append(payload);
   record_count_++;
 }
 

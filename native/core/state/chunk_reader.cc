@@ -168,19 +168,42 @@ class RecordReader {
   Bytes stamps_;
 };
 
+// As RecordReader, for an entry of the ledger.
+Status ReadLedgerRecord(Bytes record, const std::vector<OriginIndex>& origins, State* state) {
+  ByteReader reader(record);
+  const auto stored = reader.Get<LedgerHeader>();
+  const Bytes payload = reader.GetBytes(reader.remaining());
+  if (stored.reserved != 0) return Malformed("a reserved field of a ledger record is not 0");
+  if (stored.origin == 0 || stored.origin >= origins.size() || stored.lsn == 0 ||
+      stored.lsn > kLsnMax) {
+    return Malformed("a ledger record has no origin, an unknown one or no LSN");
+  }
+  const Op op = static_cast<Op>(stored.op);
+  if (op != Op::Conflict && op != Op::Conflictack) return Malformed("op of a ledger record");
+  const EntryHeader header(stored.lsn, stored.hlc, stored.inode, 0, 0,
+                           static_cast<uint32_t>(payload.size()), 0, 0, 0, stored.op,
+                           kEntrySchemaVersion, 0, 0, 0);
+  if (state != nullptr) return state->Merge(header, payload, origins[stored.origin]);
+  const Status status = ValidatePayload(header, payload);
+  return status.ok() ? status : Malformed(status.message());
+}
+
 // Reads `count` records, which must fill `records`.
-Status ReadRecords(Bytes records, uint32_t count, const std::vector<OriginIndex>& origins,
-                   State* state) {
+Status ReadRecords(uint32_t kind, Bytes records, uint32_t count,
+                   const std::vector<OriginIndex>& origins, State* state) {
+  const size_t least_bytes = kind == kLedgerChunk ? sizeof(LedgerHeader) : sizeof(RecordHeader);
   const uint8_t* const start = records.data();
   for (uint32_t i = 0; i < count; i++) {
     uint32_t record_bytes = 0;
     if (records.size() < sizeof(record_bytes)) return Malformed("fewer records than record_count");
     std::memcpy(&record_bytes, records.data(), sizeof(record_bytes));
     if (record_bytes > records.size() || record_bytes > limits::kCheckpointRecordBytesMax ||
-        record_bytes < sizeof(RecordHeader)) {
+        record_bytes < least_bytes) {
       return Malformed("record_bytes is " + std::to_string(record_bytes) + ", out of range");
     }
-    Status status = RecordReader(records.first(record_bytes), origins, state).Read();
+    const Bytes record = records.first(record_bytes);
+    Status status = kind == kLedgerChunk ? ReadLedgerRecord(record, origins, state)
+                                         : RecordReader(record, origins, state).Read();
     if (!status.ok()) {
       return Status(status.code(), status.message() + " (record at offset " +
                                        std::to_string(records.data() - start) + ")");
@@ -220,7 +243,7 @@ Result<size_t> ChunkBytes(Bytes start) {
   }
   size_t bytes = sizeof(header) + size_t{header.records_bytes} +
                  size_t{header.origin_count} * sizeof(ChunkOrigin);
-  if (bytes > limits::kCheckpointChunkBytesMax || header.reserved != 0 ||
+  if (bytes > limits::kCheckpointChunkBytesMax || header.kind > kLedgerChunk ||
       header.origin_count == 0) {
     return Malformed("the header's lengths are out of range");
   }
@@ -236,8 +259,8 @@ Result<ChunkSummary> MergeChunk(Bytes chunk, State* state) {
   Bytes records = body.first(header.records_bytes);
   std::vector<OriginIndex> origins;
   CFS_RETURN_IF_ERROR(InternOrigins(body.subspan(header.records_bytes), state, &origins));
-  CFS_RETURN_IF_ERROR(ReadRecords(records, header.record_count, origins, nullptr));
-  CFS_RETURN_IF_ERROR(ReadRecords(records, header.record_count, origins, state));
+  CFS_RETURN_IF_ERROR(ReadRecords(header.kind, records, header.record_count, origins, nullptr));
+  CFS_RETURN_IF_ERROR(ReadRecords(header.kind, records, header.record_count, origins, state));
   return ChunkSummary{header.record_count, header.crc};
 }
 

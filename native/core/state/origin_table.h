@@ -56,6 +56,12 @@ class OriginTable {
     return index;
   }
 
+  // 0 if it is not known.
+  OriginIndex Find(const Origin& origin) const {
+    auto it = indices_.find(origin);
+    return it == indices_.end() ? OriginIndex{0} : it->second;
+  }
+
   // The index must come from Intern.
   const Origin& Get(OriginIndex index) const { return origins_[index]; }
   size_t size() const { return origins_.size(); }  // the none origin included

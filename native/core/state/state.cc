@@ -4,26 +4,29 @@
 #include <cstring>
 #include <string>
 
+#include "state/losses.h"
 #include "state/store.h"
 #include "state/visible_tree.h"
 
 namespace cfsrepl {
 namespace {
 
-// `recent_parent` is a slot that is looked at first.
+// `recent_parent` is a slot that is looked at first; `losses` may be null.
 void MergeLink(Store* store, VisibleTree* tree, uint32_t child, const LinkRecordView& value,
-               uint32_t* recent_parent) {
+               uint32_t* recent_parent, LossFinder* losses) {
   if (child == kRootSlot) return;  // it has no name
   uint32_t link = store->FindLink(child, value.id);
   if (link == 0) link = store->AddLink(child, value.id);
   LinkRecord& record = store->links[link];
   if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  if (losses != nullptr) losses->BeforeLink(link, value);
   tree->BeforeLinkChange(link);
   record.stamp = value.stamp;
   record.parent = store->FindOrAddInode(value.parent, recent_parent);
   store->SetName(&record, value.name);
   value.removed ? record.Set(kLinkRemoved) : record.Clear(kLinkRemoved);
   tree->AfterLinkChange(link);
+  if (losses != nullptr) losses->AfterLink(link);
 }
 
 struct Existence {
@@ -111,11 +114,13 @@ void MergeAssert(Store* store, VisibleTree* tree, uint32_t slot, const PackedSta
   if (store->inodes[slot].has_removed) tree->AfterAssertChange(slot);
 }
 
-void MergeXattr(Store* store, uint32_t inode, const XattrRecordView& value) {
+void MergeXattr(Store* store, uint32_t inode, const XattrRecordView& value,
+                const LossFinder* losses) {
   uint32_t xattr = store->FindXattr(inode, value.key);
   if (xattr == 0) xattr = store->AddXattr(inode, value.key);
   XattrRecord& record = store->xattrs[xattr];
   if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  if (losses != nullptr) losses->BeforeXattr(inode, record, value);
   record.stamp = value.stamp;
   record.removed = value.removed;
   if (value.removed) {
@@ -136,8 +141,9 @@ Status Malformed(const EntryHeader& header, const char* what) {
 // One entry of an op other than write, truncate and setattr: decodes it and merges its registers.
 class State::OpMerger {
  public:
-  OpMerger(State* state, const EntryHeader& header, PackedStamp stamp)
+  OpMerger(State* state, const EntryHeader& header, PackedStamp stamp, LossFinder* losses)
       : state_(state),
+        losses_(losses),
         store_(state->store_.get()),
         tree_(state->tree_.get()),
         header_(header),
@@ -170,6 +176,7 @@ class State::OpMerger {
  private:
   Status Birth(const EntryPayload& parts) {
     uint32_t slot = store_->FindOrAddInode(header_.inode());
+    LookBefore(slot, parts.attributes);
     MergeExistence(
         store_, tree_, slot,
         {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(), parts.target});
@@ -212,13 +219,20 @@ class State::OpMerger {
   Status Xattr(const EntryPayload& parts) {
     bool removed = static_cast<Op>(header_.op()) == Op::Removexattr;
     uint32_t slot = store_->FindOrAddInode(header_.inode());
-    MergeXattr(store_, slot, {stamp_, removed, parts.key, parts.value});
+    MergeXattr(store_, slot, {stamp_, removed, parts.key, parts.value}, losses_);
+    LookBefore(slot, Attributes());
     if ((header_.flags() & kEntryAssertsLinks) != 0) MergeAssert(store_, tree_, slot, stamp_);
     return Status::Ok();
   }
 
   void Link(uint32_t slot, const LinkRecordView& value) {
-    MergeLink(store_, tree_, slot, value, &state_->recent_parent_);
+    MergeLink(store_, tree_, slot, value, &state_->recent_parent_, losses_);
+  }
+
+  void LookBefore(uint32_t slot, const Attributes& attributes) const {
+    if (losses_ == nullptr) return;
+    losses_->BeforeFields(slot, attributes, stamp_);
+    if ((header_.flags() & kEntryAssertsLinks) != 0) losses_->BeforeAssert(slot, stamp_);
   }
 
   Result<PackedSource> Pack(const LinkId& id) {
@@ -228,6 +242,7 @@ class State::OpMerger {
   }
 
   State* const state_;
+  LossFinder* const losses_;
   Store* const store_;
   VisibleTree* const tree_;
   const EntryHeader& header_;
@@ -243,7 +258,8 @@ Result<OriginIndex> State::Intern(const Origin& origin) { return store_->origins
 
 const OriginTable& State::origins() const { return store_->origins; }
 
-Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin) {
+Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin,
+                    LossWatch* watch) {
   if (header.schema() > kEntrySchemaVersion || header.op() > static_cast<uint8_t>(Op::MAX)) {
     unknown_entries_++;
     return Status::Ok();
@@ -251,9 +267,13 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   if (header.lsn() == 0 || header.lsn() > kLsnMax) return Malformed(header, "LSN out of range");
   PackedStamp stamp{header.hlc(), PackedSource::Of(origin, header.lsn())};
 
+  LossFinder losses(store_.get(), tree_.get(), watch);
   Op op = static_cast<Op>(header.op());
+  if (op == Op::Conflict || op == Op::Conflictack) {
+    return ledger_.Merge(header, payload, store_->origins.Get(origin)).status();
+  }
   if (op != Op::Write && op != Op::Truncate && op != Op::Setattr) {
-    return OpMerger(this, header, stamp).Merge(payload);
+    return OpMerger(this, header, stamp, watch == nullptr ? nullptr : &losses).Merge(payload);
   }
   if (payload.size() != sizeof(Attributes) || header.inode() == 0) {
     return Malformed(header, "expected an inode, and exactly its attributes as payload");
@@ -261,6 +281,10 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   Attributes attributes;
   std::memcpy(static_cast<void*>(&attributes), payload.data(), sizeof(attributes));
   uint32_t slot = store_->FindOrAddInode(header.inode());
+  if (watch != nullptr) {
+    losses.BeforeFields(slot, attributes, stamp);
+    if ((header.flags() & kEntryAssertsLinks) != 0) losses.BeforeAssert(slot, stamp);
+  }
   if (MergeFields(store_.get(), attributes, stamp, header.flags(), slot)) [[unlikely]] {
     tree_->AfterAssertChange(slot);
   }
@@ -298,13 +322,13 @@ Status State::MergeLinkRecord(Inode child, const LinkRecordView& view) {
                                         ": neither may be 0");
   }
   MergeLink(store_.get(), tree_.get(), store_->FindOrAddInode(child, &recent_inode_), view,
-            &recent_parent_);
+            &recent_parent_, nullptr);
   return Status::Ok();
 }
 
 Status State::MergeXattrRecord(Inode inode, const XattrRecordView& view) {
   if (inode == 0) return Status(Code::kMalformed, "xattr record: inode is 0");
-  MergeXattr(store_.get(), store_->FindOrAddInode(inode, &recent_inode_), view);
+  MergeXattr(store_.get(), store_->FindOrAddInode(inode, &recent_inode_), view, nullptr);
   return Status::Ok();
 }
 

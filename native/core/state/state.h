@@ -21,6 +21,8 @@
 #include "base/entry.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "state/ledger.h"
+#include "state/loss_watch.h"
 #include "state/origin_table.h"
 #include "state/register_records.h"
 
@@ -122,8 +124,11 @@ class State {
   const OriginTable& origins() const;
 
   // Merges one verified entry of `origin`. An entry that was merged before changes nothing.
-  // write, truncate and setattr cost one lookup and no allocation.
-  Status Merge(const EntryHeader& header, Bytes payload, OriginIndex origin);
+  // write, truncate and setattr cost one lookup and no allocation. `watch` (may be null) is told
+  // of what the entry takes from changes that its writer had not seen; it must know every origin.
+  // Conflicts and their acknowledgements go to the ledger.
+  Status Merge(const EntryHeader& header, Bytes payload, OriginIndex origin,
+               LossWatch* watch = nullptr);
 
   // Start loading what Merge of an entry of this inode will touch. For batches: first PrefetchIndex
   // for all entries of a group of 16 or so, then PrefetchInode for all, then Merge them.
@@ -184,6 +189,9 @@ class State {
 
   StateCounters counters() const;
 
+  Ledger& ledger() { return ledger_; }
+  const Ledger& ledger() const { return ledger_; }
+
   // For checkpoint.h and digest.h.
   const Store& store() const { return *store_; }
   const VisibleTree& tree() const { return *tree_; }
@@ -195,6 +203,7 @@ class State {
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<VisibleTree> tree_;
+  Ledger ledger_;
   uint64_t unknown_entries_ = 0;
   // Slots: the records of an inode come together, and new names mostly in one directory.
   uint32_t recent_inode_ = 0;

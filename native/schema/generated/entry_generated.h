@@ -20,6 +20,12 @@ struct EntryHeader;
 
 struct Attributes;
 
+struct OriginLsn;
+
+struct ConflictSide;
+
+struct ConflictHead;
+
 struct LinkId;
 
 enum class Op : uint8_t {
@@ -36,11 +42,13 @@ enum class Op : uint8_t {
   Setattr = 10,
   Setxattr = 11,
   Removexattr = 12,
+  Conflict = 13,
+  Conflictack = 14,
   MIN = None,
-  MAX = Removexattr
+  MAX = Conflictack
 };
 
-inline const Op (&EnumValuesOp())[13] {
+inline const Op (&EnumValuesOp())[15] {
   static const Op values[] = {
     Op::None,
     Op::Create,
@@ -54,13 +62,15 @@ inline const Op (&EnumValuesOp())[13] {
     Op::Truncate,
     Op::Setattr,
     Op::Setxattr,
-    Op::Removexattr
+    Op::Removexattr,
+    Op::Conflict,
+    Op::Conflictack
   };
   return values;
 }
 
 inline const char * const *EnumNamesOp() {
-  static const char * const names[14] = {
+  static const char * const names[16] = {
     "None",
     "Create",
     "Mkdir",
@@ -74,13 +84,15 @@ inline const char * const *EnumNamesOp() {
     "Setattr",
     "Setxattr",
     "Removexattr",
+    "Conflict",
+    "Conflictack",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameOp(Op e) {
-  if (flatbuffers::IsOutRange(e, Op::None, Op::Removexattr)) return "";
+  if (flatbuffers::IsOutRange(e, Op::None, Op::Conflictack)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesOp()[index];
 }
@@ -262,6 +274,159 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Attributes FLATBUFFERS_FINAL_CLASS {
   }
 };
 FLATBUFFERS_STRUCT_END(Attributes, 64);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) OriginLsn FLATBUFFERS_FINAL_CLASS {
+ private:
+  uint64_t incarnation_;
+  uint64_t lsn_;
+  uint16_t site_;
+  uint16_t reserved0_;
+  uint32_t reserved1_;
+
+ public:
+  OriginLsn()
+      : incarnation_(0),
+        lsn_(0),
+        site_(0),
+        reserved0_(0),
+        reserved1_(0) {
+  }
+  OriginLsn(uint64_t _incarnation, uint64_t _lsn, uint16_t _site, uint16_t _reserved0, uint32_t _reserved1)
+      : incarnation_(flatbuffers::EndianScalar(_incarnation)),
+        lsn_(flatbuffers::EndianScalar(_lsn)),
+        site_(flatbuffers::EndianScalar(_site)),
+        reserved0_(flatbuffers::EndianScalar(_reserved0)),
+        reserved1_(flatbuffers::EndianScalar(_reserved1)) {
+  }
+  uint64_t incarnation() const {
+    return flatbuffers::EndianScalar(incarnation_);
+  }
+  uint64_t lsn() const {
+    return flatbuffers::EndianScalar(lsn_);
+  }
+  uint16_t site() const {
+    return flatbuffers::EndianScalar(site_);
+  }
+  uint16_t reserved0() const {
+    return flatbuffers::EndianScalar(reserved0_);
+  }
+  uint32_t reserved1() const {
+    return flatbuffers::EndianScalar(reserved1_);
+  }
+};
+FLATBUFFERS_STRUCT_END(OriginLsn, 24);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) ConflictSide FLATBUFFERS_FINAL_CLASS {
+ private:
+  uint64_t hlc_;
+  uint64_t incarnation_;
+  uint64_t lsn_;
+  uint16_t site_;
+  uint8_t op_;
+  uint8_t flags_;
+  uint32_t payload_bytes_;
+
+ public:
+  ConflictSide()
+      : hlc_(0),
+        incarnation_(0),
+        lsn_(0),
+        site_(0),
+        op_(0),
+        flags_(0),
+        payload_bytes_(0) {
+  }
+  ConflictSide(uint64_t _hlc, uint64_t _incarnation, uint64_t _lsn, uint16_t _site, uint8_t _op, uint8_t _flags, uint32_t _payload_bytes)
+      : hlc_(flatbuffers::EndianScalar(_hlc)),
+        incarnation_(flatbuffers::EndianScalar(_incarnation)),
+        lsn_(flatbuffers::EndianScalar(_lsn)),
+        site_(flatbuffers::EndianScalar(_site)),
+        op_(flatbuffers::EndianScalar(_op)),
+        flags_(flatbuffers::EndianScalar(_flags)),
+        payload_bytes_(flatbuffers::EndianScalar(_payload_bytes)) {
+  }
+  uint64_t hlc() const {
+    return flatbuffers::EndianScalar(hlc_);
+  }
+  uint64_t incarnation() const {
+    return flatbuffers::EndianScalar(incarnation_);
+  }
+  uint64_t lsn() const {
+    return flatbuffers::EndianScalar(lsn_);
+  }
+  uint16_t site() const {
+    return flatbuffers::EndianScalar(site_);
+  }
+  uint8_t op() const {
+    return flatbuffers::EndianScalar(op_);
+  }
+  uint8_t flags() const {
+    return flatbuffers::EndianScalar(flags_);
+  }
+  uint32_t payload_bytes() const {
+    return flatbuffers::EndianScalar(payload_bytes_);
+  }
+};
+FLATBUFFERS_STRUCT_END(ConflictSide, 32);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) ConflictHead FLATBUFFERS_FINAL_CLASS {
+ private:
+  cfsrepl::schema::ConflictSide loser_;
+  cfsrepl::schema::ConflictSide winner_;
+  uint64_t loser_inode_;
+  uint8_t lost_;
+  uint8_t reserved0_;
+  uint16_t path_bytes_;
+  uint16_t loser_seen_;
+  uint16_t winner_seen_;
+
+ public:
+  ConflictHead()
+      : loser_(),
+        winner_(),
+        loser_inode_(0),
+        lost_(0),
+        reserved0_(0),
+        path_bytes_(0),
+        loser_seen_(0),
+        winner_seen_(0) {
+  }
+  ConflictHead(const cfsrepl::schema::ConflictSide &_loser, const cfsrepl::schema::ConflictSide &_winner, uint64_t _loser_inode, uint8_t _lost, uint8_t _reserved0, uint16_t _path_bytes, uint16_t _loser_seen, uint16_t _winner_seen)
+      : loser_(_loser),
+        winner_(_winner),
+        loser_inode_(flatbuffers::EndianScalar(_loser_inode)),
+        lost_(flatbuffers::EndianScalar(_lost)),
+        reserved0_(flatbuffers::EndianScalar(_reserved0)),
+        path_bytes_(flatbuffers::EndianScalar(_path_bytes)),
+        loser_seen_(flatbuffers::EndianScalar(_loser_seen)),
+        winner_seen_(flatbuffers::EndianScalar(_winner_seen)) {
+  }
+  const cfsrepl::schema::ConflictSide &loser() const {
+    return loser_;
+  }
+  const cfsrepl::schema::ConflictSide &winner() const {
+    return winner_;
+  }
+  uint64_t loser_inode() const {
+    return flatbuffers::EndianScalar(loser_inode_);
+  }
+  uint8_t lost() const {
+    return flatbuffers::EndianScalar(lost_);
+  }
+  uint8_t reserved0() const {
+    return flatbuffers::EndianScalar(reserved0_);
+  }
+  uint16_t path_bytes() const {
+    return flatbuffers::EndianScalar(path_bytes_);
+  }
+  uint16_t loser_seen() const {
+    return flatbuffers::EndianScalar(loser_seen_);
+  }
+  uint16_t winner_seen() const {
+    return flatbuffers::EndianScalar(winner_seen_);
+  }
+};
+FLATBUFFERS_STRUCT_END(ConflictHead, 80);
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) LinkId FLATBUFFERS_FINAL_CLASS {
  private:

@@ -18,8 +18,6 @@ static_assert(FLATBUFFERS_VERSION_MAJOR == 2 &&
 namespace cfsrepl {
 namespace schema {
 
-struct OriginLsn;
-
 struct ShardRange;
 
 struct FrameHeader;
@@ -62,47 +60,6 @@ inline const char *EnumNameCodec(Codec e) {
   const size_t index = static_cast<size_t>(e);
   return EnumNamesCodec()[index];
 }
-
-FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) OriginLsn FLATBUFFERS_FINAL_CLASS {
- private:
-  uint64_t incarnation_;
-  uint64_t lsn_;
-  uint16_t site_;
-  uint16_t reserved0_;
-  uint32_t reserved1_;
-
- public:
-  OriginLsn()
-      : incarnation_(0),
-        lsn_(0),
-        site_(0),
-        reserved0_(0),
-        reserved1_(0) {
-  }
-  OriginLsn(uint64_t _incarnation, uint64_t _lsn, uint16_t _site, uint16_t _reserved0, uint32_t _reserved1)
-      : incarnation_(flatbuffers::EndianScalar(_incarnation)),
-        lsn_(flatbuffers::EndianScalar(_lsn)),
-        site_(flatbuffers::EndianScalar(_site)),
-        reserved0_(flatbuffers::EndianScalar(_reserved0)),
-        reserved1_(flatbuffers::EndianScalar(_reserved1)) {
-  }
-  uint64_t incarnation() const {
-    return flatbuffers::EndianScalar(incarnation_);
-  }
-  uint64_t lsn() const {
-    return flatbuffers::EndianScalar(lsn_);
-  }
-  uint16_t site() const {
-    return flatbuffers::EndianScalar(site_);
-  }
-  uint16_t reserved0() const {
-    return flatbuffers::EndianScalar(reserved0_);
-  }
-  uint32_t reserved1() const {
-    return flatbuffers::EndianScalar(reserved1_);
-  }
-};
-FLATBUFFERS_STRUCT_END(OriginLsn, 24);
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) ShardRange FLATBUFFERS_FINAL_CLASS {
  private:

@@ -13,5 +13,7 @@ export enum Op {
   Truncate = 9,
   Setattr = 10,
   Setxattr = 11,
-  Removexattr = 12
+  Removexattr = 12,
+  Conflict = 13,
+  Conflictack = 14
 }

@@ -1,0 +1,120 @@
+#include "state/ledger.h"
+
+#include <algorithm>
+
+namespace cfsrepl {
+namespace {
+
+constexpr uint64_t kHlcPerUs = 4096;
+// Of the maps' nodes and what vectors waste; the payload is counted as it is.
+constexpr uint64_t kRecordOverheadBytes = 400;
+
+EntryHeader HeaderOf(Inode inode, size_t payload_bytes) {
+  return EntryHeader(1, 0, inode, 0, 0, static_cast<uint32_t>(payload_bytes), 0, 0, 1,
+                     static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
+}
+
+}  // namespace
+
+Conflict LedgerRecord::conflict() const {
+  return DecodeConflict(HeaderOf(inode, payload.size()), payload).value();  // it was checked
+}
+
+void Ledger::SetLimits(const LedgerLimits& limits) {
+  limits_ = limits;
+  Evict();
+}
+
+Result<bool> Ledger::Merge(const EntryHeader& header, Bytes payload, const Origin& origin) {
+  if (static_cast<Op>(header.op()) == Op::Conflict) {
+    return MergeConflict(header, payload, {origin, header.lsn()});
+  }
+  CFS_RETURN_IF_ERROR(MergeAck(header, payload, origin));
+  return false;
+}
+
+Result<bool> Ledger::MergeConflict(const EntryHeader& header, Bytes payload, const LinkId& id) {
+  auto conflict = DecodeConflict(header, payload);
+  if (!conflict.ok()) return conflict.status();
+  if (places_.contains(id)) return false;
+  const LedgerPlace place{header.hlc(), id};
+  auto [known, is_new] = known_.try_emplace(KeyOf(conflict.value()), Known{place, {}});
+  known->second.ids.push_back(id);
+  if (is_new) {
+    LedgerRecord record;
+    record.inode = header.inode();
+    record.payload.assign(payload.begin(), payload.end());
+    bytes_ += BytesOf(record);
+    records_.emplace(place, std::move(record));
+    open_++;
+    recorded_++;
+  } else if (place < known->second.place) {
+    auto node = records_.extract(known->second.place);
+    node.key() = place;
+    records_.insert(std::move(node));
+    known->second.place = place;
+  }
+  for (const LinkId& other : known->second.ids) places_[other] = known->second.place;
+  if (auto ack = early_acks_.find(id); ack != early_acks_.end()) {
+    Settle(&records_.find(known->second.place)->second, ack->second.first, ack->second.second);
+    early_acks_.erase(ack);
+  }
+  Evict();
+  return is_new;
+}
+
+Status Ledger::MergeAck(const EntryHeader& header, Bytes payload, const Origin& origin) {
+  auto ack = DecodeConflictAck(header, payload);
+  if (!ack.ok()) return ack.status();
+  const Stamp stamp{header.hlc(), origin, header.lsn()};
+  if (auto place = places_.find(ack->conflict); place != places_.end()) {
+    Settle(&records_.find(place->second)->second, stamp, ack->how);
+    return Status::Ok();
+  }
+  auto& early = early_acks_[ack->conflict];
+  if (stamp > early.first) early = {stamp, ack->how};
+  // As many as there may be records; the rest acknowledge what was forgotten.
+  while (early_acks_.size() > limits_.bytes_max / kRecordOverheadBytes) {
+    early_acks_.erase(early_acks_.begin());
+  }
+  return Status::Ok();
+}
+
+// The latest acknowledgement stands.
+void Ledger::Settle(LedgerRecord* record, const Stamp& stamp, Settled how) {
+  if (record->settled && stamp <= record->settled_at) return;
+  if (!record->settled) open_--;
+  record->settled = true;
+  record->settled_at = stamp;
+  record->how = how;
+}
+
+std::map<LedgerPlace, LedgerRecord>::const_iterator Ledger::Find(const LinkId& id) const {
+  auto place = places_.find(id);
+  return place == places_.end() ? records_.end() : records_.find(place->second);
+}
+
+void Ledger::Evict() {
+  while (!records_.empty()) {
+    const auto oldest = records_.begin();
+    const uint64_t age_us = (records_.rbegin()->first.hlc - oldest->first.hlc) / kHlcPerUs;
+    if (bytes_ <= limits_.bytes_max && age_us <= limits_.age_us_max) return;
+    const auto known = known_.find(KeyOf(oldest->second.conflict()));
+    for (const LinkId& id : known->second.ids) places_.erase(id);
+    known_.erase(known);
+    bytes_ -= BytesOf(oldest->second);
+    if (!oldest->second.settled) open_--;
+    records_.erase(oldest);
+    evicted_++;
+  }
+}
+
+Ledger::LossKey Ledger::KeyOf(const Conflict& conflict) {
+  return {conflict.loser.stamp, conflict.winner.stamp, conflict.loser_inode, conflict.lost};
+}
+
+uint64_t Ledger::BytesOf(const LedgerRecord& record) {
+  return record.payload.size() + kRecordOverheadBytes;
+}
+
+}  // namespace cfsrepl

@@ -1,0 +1,102 @@
+// The ledger: every conflict that some site recorded, and what was decided about it since.
+//
+// A set of journal entries, so merging is idempotent and in any order, and all sites that hold the
+// same entries have the same ledger. Bounded: the newest that fit stay, those alone; so what is
+// forgotten does not depend on the order either.
+//
+// Threads: as State, which has it.
+#ifndef CFS_REPL_STATE_LEDGER_H_
+#define CFS_REPL_STATE_LEDGER_H_
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "base/conflict.h"
+#include "base/entry.h"
+#include "base/status.h"
+#include "base/types.h"
+
+namespace cfsrepl {
+
+struct LedgerLimits {
+  uint64_t bytes_max = 64ull << 20;
+  uint64_t age_us_max = 90ull * 24 * 3600 * 1000000;  // older than the newest record
+};
+
+// One record's place: ascending in time.
+struct LedgerPlace {
+  Hlc hlc = 0;
+  LinkId id;  // the entry that recorded it
+  auto operator<=>(const LedgerPlace&) const = default;
+};
+
+struct LedgerRecord {
+  Inode inode = 0;
+  std::vector<uint8_t> payload;  // what DecodeConflict reads, with `header`
+  bool settled = false;
+  Settled how = Settled::kAcknowledged;
+  Stamp settled_at;  // of the latest acknowledgement
+
+  Conflict conflict() const;  // views into payload
+};
+
+class Ledger {
+ public:
+  void SetLimits(const LedgerLimits& limits);
+
+  // Takes over an entry of op Conflict or Conflictack that ValidatePayload let pass. True if a
+  // record is new.
+  Result<bool> Merge(const EntryHeader& header, Bytes payload, const Origin& origin);
+
+  // Ascending from after `after`.
+  std::map<LedgerPlace, LedgerRecord>::const_iterator After(const LedgerPlace& after) const {
+    return records_.upper_bound(after);
+  }
+  std::map<LedgerPlace, LedgerRecord>::const_iterator end() const { return records_.end(); }
+  // By the id of any entry that recorded it; end() if there is none, or no more.
+  std::map<LedgerPlace, LedgerRecord>::const_iterator Find(const LinkId& id) const;
+
+  uint64_t count() const { return records_.size(); }
+  uint64_t open_count() const { return open_; }  // not settled
+  uint64_t bytes() const { return bytes_; }
+  uint64_t bytes_max() const { return limits_.bytes_max; }
+  uint64_t evicted() const { return evicted_; }  // since this State was made
+  uint64_t recorded() const { return recorded_; }
+
+ private:
+  // One loss may have been recorded twice: by a site, and again by its next incarnation.
+  struct LossKey {
+    Stamp loser;
+    Stamp winner;
+    Inode inode = 0;
+    Lost lost = Lost::kFields;
+    auto operator<=>(const LossKey&) const = default;
+  };
+  struct Known {
+    LedgerPlace place;
+    std::vector<LinkId> ids;
+  };
+
+  Result<bool> MergeConflict(const EntryHeader& header, Bytes payload, const LinkId& id);
+  Status MergeAck(const EntryHeader& header, Bytes payload, const Origin& origin);
+  void Settle(LedgerRecord* record, const Stamp& stamp, Settled how);
+  void Evict();
+  static LossKey KeyOf(const Conflict& conflict);
+  static uint64_t BytesOf(const LedgerRecord& record);
+
+  LedgerLimits limits_;
+  std::map<LedgerPlace, LedgerRecord> records_;
+  std::map<LossKey, Known> known_;
+  std::map<LinkId, LedgerPlace> places_;
+  // Acknowledgements that came before what they acknowledge.
+  std::map<LinkId, std::pair<Stamp, Settled>> early_acks_;
+  uint64_t bytes_ = 0;
+  uint64_t open_ = 0;
+  uint64_t evicted_ = 0;
+  uint64_t recorded_ = 0;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_STATE_LEDGER_H_
