@@ -1,6 +1,8 @@
 #include "base/conflict.h"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <string>
 
 #include "base/bytes.h"
@@ -149,6 +151,13 @@ void EncodeConflictAck(const ConflictAck& ack, std::vector<uint8_t>* out) {
                             ack.conflict.origin.site, 0, 0));
   writer.Put(static_cast<uint64_t>(ack.how));
   out->insert(out->end(), writer.bytes().begin(), writer.bytes().end());
+}
+
+Status NoConflict(const LinkId& id) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%u.%" PRIx64 ".%" PRIu64, id.origin.site,
+                id.origin.incarnation, id.lsn);
+  return Status(Code::kNotFound, std::string("conflict ") + text + " is not in the ledger");
 }
 
 }  // namespace cfsrepl

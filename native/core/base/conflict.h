@@ -54,6 +54,9 @@ struct ConflictAck {
 Result<ConflictAck> DecodeConflictAck(const EntryHeader& header, Bytes payload);
 void EncodeConflictAck(const ConflictAck& ack, std::vector<uint8_t>* out);
 
+// kNotFound, with the id as operators write it: SITE.INCARNATION.LSN, in hexadecimal the second.
+Status NoConflict(const LinkId& id);
+
 }  // namespace cfsrepl
 
 #endif  // CFS_REPL_BASE_CONFLICT_H_

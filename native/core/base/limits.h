@@ -20,6 +20,7 @@ inline constexpr size_t kXattrValueBytesMax = 65536;
 inline constexpr size_t kEntryPayloadBytesMax = 160 * 1024;
 inline constexpr size_t kConflictPathBytesMax = 4096;  // its end is kept
 inline constexpr size_t kConflictSeenMax = 256;        // origins that each side had seen
+inline constexpr size_t kOwnSectionsMax = 1024;        // of own entries, remembered for conflicts
 inline constexpr size_t kFrameHeaderBytes = 128;
 inline constexpr size_t kFrameRawBytesTarget = 1024 * 1024;   // a batch is cut here
 inline constexpr size_t kFrameRawBytesMax = 4 * 1024 * 1024;  // more is refused unread

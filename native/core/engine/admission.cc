@@ -110,10 +110,13 @@ Result<Admission::Outcome> Admission::Admit(const OpView& op, int64_t now_ns, In
     case Op::Removexattr:
       CFS_RETURN_IF_ERROR(AdmitXattr(op, inode));
       break;
+    case Op::Conflictack:
+      CFS_RETURN_IF_ERROR(AdmitSettling(op, inode));
+      break;
     case Op::None:
+    case Op::Conflict:
     default:
-      return Invalid("op is " + std::to_string(op.record.op) + ", expected 1 to " +
-                     std::to_string(static_cast<int>(Op::MAX)));
+      return Invalid("op is " + std::to_string(op.record.op) + ", expected 1 to 12");
   }
   CFS_RETURN_IF_ERROR(CheckDrafts());
   return outcome;
@@ -411,6 +414,19 @@ Result<Inode> Admission::TakeInode(Inode wanted) {
 
 void Admission::Add(const OpView& op, Op kind, Inode inode, uint16_t flags,
                     const EntryPayload& parts) {
+  std::vector<uint8_t>& payload = AddDraft(op, kind, inode, flags);
+  if (IsBirth(kind) || IsStructural(kind) || kind == Op::Setxattr || kind == Op::Removexattr) {
+    EncodePayload(kind, parts, &payload);
+  } else {
+    const Bytes attributes = BytesOf(parts.attributes);
+    payload.assign(attributes.begin(), attributes.end());
+  }
+  drafts_.back().payload = payload;
+}
+
+// The draft's payload is empty.
+std::vector<uint8_t>& Admission::AddDraft(const OpView& op, Op kind, Inode inode,
+                                          uint16_t flags) {
   Draft draft;
   draft.op = kind;
   draft.inode = inode;
@@ -422,14 +438,8 @@ void Admission::Add(const OpView& op, Op kind, Inode inode, uint16_t flags,
   if (payloads_.size() <= drafts_.size()) payloads_.emplace_back();
   std::vector<uint8_t>& payload = payloads_[drafts_.size()];
   payload.clear();
-  if (IsBirth(kind) || IsStructural(kind) || kind == Op::Setxattr || kind == Op::Removexattr) {
-    EncodePayload(kind, parts, &payload);
-  } else {
-    const Bytes attributes = BytesOf(parts.attributes);
-    payload.assign(attributes.begin(), attributes.end());
-  }
-  draft.payload = payload;
   drafts_.push_back(draft);
+  return payload;
 }
 
 void Admission::AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place,

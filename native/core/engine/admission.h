@@ -64,6 +64,8 @@ class Admission {
   Status AdmitRename(const OpView& op, Inode* inode, Outcome* outcome);
   Status AdmitChange(const OpView& op, int64_t now_ns, Inode* inode);
   Status AdmitXattr(const OpView& op, Inode* inode);
+  Status AdmitSettling(const OpView& op, Inode* inode);
+  Status AddRevival(const OpView& op, const Conflict& conflict);
 
   Result<Place> ResolvePlace(Inode parent, Bytes name, bool is_path) const;
   Result<NameEntry> ResolveName(const Place& place) const;
@@ -74,6 +76,8 @@ class Admission {
   Result<Inode> TakeInode(Inode wanted);
 
   void Add(const OpView& op, Op kind, Inode inode, uint16_t flags, const EntryPayload& parts);
+  void AddRaw(const OpView& op, Op kind, Inode inode, uint16_t flags, Bytes payload);
+  std::vector<uint8_t>& AddDraft(const OpView& op, Op kind, Inode inode, uint16_t flags);
   void AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place, const LinkId& link);
   void KeepCutOf(const OpView& op, Inode directory);
   void KeepHeldUp(const OpView& op, Inode directory);

@@ -45,7 +45,8 @@ Status Committer::stopped() const {
 
 void Committer::Run() {
   for (;;) {
-    if (!NextRequest(Wait::kForWork) && queue_.closed()) break;
+    const bool idle = replica_->recorder.pending().empty();
+    if (!NextRequest(idle ? Wait::kForWork : Wait::kNot) && idle && queue_.closed()) break;
     books_->BeginGroup();
     if (BuildGroup()) Commit();
     books_->EndGroup();
@@ -99,6 +100,7 @@ bool Committer::BuildGroup() {
       Append(&*active_);
     }
   }
+  RecordConflicts();
   CutFrame();
   return true;
 }
@@ -242,17 +244,29 @@ bool Committer::AppendOp(const OpView& op, int64_t now_ns, Active* active) {
 }
 
 Status Committer::AppendDraft(const Draft& draft, Active* active) {
+  CFS_RETURN_IF_ERROR(AppendEntry(draft));
+  if (active->result.first_lsn == 0) active->result.first_lsn = next_lsn_ - 1;
+  active->result.last_lsn = next_lsn_ - 1;
+  return Status::Ok();
+}
+
+// Stamps, merges and adds to the frame being filled.
+Status Committer::AppendEntry(const Draft& draft) {
   const VersionVector& held = replica_->metadata.held;
   const bool full = !writer_.HasRoom(draft.payload.size(), held.lsns().size()) ||
                     writer_.raw_bytes() >= limits::kFrameRawBytesTarget;
   if (full) CutFrame();
   if (seen_changed_) {
     CFS_RETURN_IF_ERROR(writer_.AddSection(next_lsn_, held));
+    replica_->recorder.NoteOwnSection(origin_, next_lsn_, held);
     seen_changed_ = false;
   }
   Metadata& metadata = replica_->metadata;
   const Hlc hlc = metadata.NextHlc(hlc_floor_);
-  const uint64_t seq = draft.seq != 0 ? draft.seq : (*seqs_)[draft.shard] + 1;
+  // What no source wrote has no number in one.
+  const bool of_source = draft.op < Op::Conflict;
+  const uint64_t next_seq = of_source ? (*seqs_)[draft.shard] + 1 : 0;
+  const uint64_t seq = draft.seq != 0 ? draft.seq : next_seq;
   const EntryHeader header(next_lsn_, hlc, draft.inode, seq, 0,
                            static_cast<uint32_t>(draft.payload.size()), 0, draft.shard,
                            origin_.site, static_cast<uint8_t>(draft.op), kEntrySchemaVersion,
@@ -267,9 +281,27 @@ Status Committer::AppendDraft(const Draft& draft, Active* active) {
     group_first_lsn_ = next_lsn_;
     group_first_hlc_ = hlc;
   }
-  if (active->result.first_lsn == 0) active->result.first_lsn = next_lsn_;
-  active->result.last_lsn = next_lsn_++;
+  next_lsn_++;
   return Status::Ok();
+}
+
+// What the frames of this group took from our own entries goes with them into one record. Only if
+// it does not fit is the rest left to the groups that follow at once.
+void Committer::RecordConflicts() {
+  auto& pending = replica_->recorder.pending();
+  if (pending.empty()) return;
+  hlc_floor_ = 0;
+  std::unique_lock lock(replica_->mutex);
+  while (!pending.empty() && !GroupIsFull()) {
+    const ConflictDraft& conflict = pending.front();
+    Draft draft;
+    draft.op = Op::Conflict;
+    draft.inode = conflict.inode;
+    draft.payload = conflict.payload;
+    // The engine made it, of parts that were checked.
+    if (!AppendEntry(draft).ok()) std::abort();
+    pending.pop_front();
+  }
 }
 
 // An op that makes no entry still has its number in the source, which must be able to go on.
@@ -352,7 +384,7 @@ void Committer::Receive(ReceiveRequest request) {
   }
   if (result.status.ok() && !result.duplicate) {
     CutFrame();  // what we wrote before we saw this stays before it
-    result.status = replica_->MergeFrame(view.value());
+    result.status = replica_->MergeFrame(view.value(), Replica::Conflicts::kRecord);
   }
   if (!result.status.ok()) {
     stats_.frames_refused++;

@@ -75,6 +75,8 @@ class Committer {
   bool AppendChunk(Active* active);
   bool AppendOp(const OpView& op, int64_t now_ns, Active* active);
   Status AppendDraft(const Draft& draft, Active* active);
+  Status AppendEntry(const Draft& draft);
+  void RecordConflicts();
   void ConsumeSeq(const OpView& op);
   void RefuseOp(Active* active, Status status, const OpView* op);
   void FinishAppend(Active* active);

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/conflict.h"
 #include "base/entry.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -37,6 +38,8 @@ struct EngineOptions {
   uint64_t seal_cache_bytes = 16ull << 20;  // sealed frames kept for other peers
   uint64_t disk_reserve_bytes = 8ull << 20;
   uint64_t retention_bytes = 256ull << 20;  // journal kept even when every peer has it
+  uint64_t ledger_bytes_max = 64ull << 20;
+  uint64_t ledger_age_us_max = 90ull * 24 * 3600 * 1000000;
   // Journal written between checkpoints: this, or as much as the last checkpoint has.
   uint64_t checkpoint_interval_bytes = 512ull << 20;
 };
@@ -178,6 +181,22 @@ struct Digest {
   uint64_t names = 0;
 };
 
+// ---- conflicts
+
+// Where a conflict stands in the ledger: ascending in time.
+struct ConflictPlace {
+  Hlc hlc = 0;
+  LinkId id;  // the entry that recorded it
+};
+struct RecordedConflict {
+  ConflictPlace place;
+  Inode inode = 0;
+  std::vector<uint8_t> payload;  // FORMAT.md, "Conflicts"
+  bool settled = false;
+  Settled how = Settled::kAcknowledged;
+  Stamp settled_at;
+};
+
 struct EngineStatus {
   Status stopped;  // ok while running; else the first error
   bool disk_full = false;
@@ -200,6 +219,9 @@ struct EngineStatus {
   uint64_t sealed_entries_in = 0, sealed_entries_out = 0;
   uint64_t sealed_bytes_in = 0, sealed_bytes_compacted = 0, sealed_bytes_out = 0;
   uint64_t groups = 0, group_bytes = 0, sync_ns = 0;
+  // In the ledger; those not settled; put into it and evicted from it since this engine was opened.
+  uint64_t conflicts = 0, conflicts_open = 0, conflicts_recorded = 0, conflicts_evicted = 0;
+  uint64_t ledger_bytes = 0, ledger_bytes_max = 0;
   uint64_t recovered_entries = 0, recovery_ns = 0, recovered_torn_bytes = 0;
 };
 
@@ -266,6 +288,12 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Every visible name in byte order of the whole path, after `after`, at most `max`.
   virtual Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) = 0;
   virtual Result<Digest> ComputeDigest() = 0;
+
+  // [slow] The ledger from after `after` on, ascending, at most `max`.
+  virtual Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after,
+                                                          size_t max) = 0;
+  // kNotFound names the id.
+  virtual Result<RecordedConflict> FindConflict(const LinkId& id) = 0;
 
   // [slow]
   virtual Status Checkpoint() = 0;

@@ -232,6 +232,13 @@ EngineStatus EngineImpl::GetStatus() const {
     status.live_inodes = counters.live_inodes;
     status.names = counters.visible_names;
     status.state_bytes = counters.memory_bytes;
+    const Ledger& ledger = parts_.replica->state->ledger();
+    status.conflicts = ledger.count();
+    status.conflicts_open = ledger.open_count();
+    status.conflicts_recorded = ledger.recorded();
+    status.conflicts_evicted = ledger.evicted();
+    status.ledger_bytes = ledger.bytes();
+    status.ledger_bytes_max = ledger.bytes_max();
   }
   const LogMetrics log = parts_.log->metrics();
   status.disk_full = log.disk_full;

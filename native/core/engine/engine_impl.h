@@ -42,6 +42,8 @@ class EngineImpl final : public Engine {
   Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) override;
   Result<Digest> ComputeDigest() override;
 
+  Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;
+  Result<RecordedConflict> FindConflict(const LinkId& id) override;
   Status Checkpoint() override;
   Result<CollectReport> Collect(bool aggressive, bool audit_only) override;
   EngineStatus GetStatus() const override;

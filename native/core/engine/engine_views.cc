@@ -105,6 +105,39 @@ Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
   return names;
 }
 
+namespace {
+
+RecordedConflict ToRecorded(const LedgerPlace& place, const LedgerRecord& record) {
+  return {{place.hlc, place.id}, record.inode, record.payload,
+          record.settled,        record.how,   record.settled_at};
+}
+
+}  // namespace
+
+Result<std::vector<RecordedConflict>> EngineImpl::Conflicts(const ConflictPlace& after,
+                                                            size_t max) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return EngineClosed();
+  std::shared_lock lock(parts_.replica->mutex);
+  const Ledger& ledger = parts_.replica->state->ledger();
+  std::vector<RecordedConflict> conflicts;
+  for (auto at = ledger.After({after.hlc, after.id}); at != ledger.end(); ++at) {
+    if (conflicts.size() >= max) break;
+    conflicts.push_back(ToRecorded(at->first, at->second));
+  }
+  return conflicts;
+}
+
+Result<RecordedConflict> EngineImpl::FindConflict(const LinkId& id) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return EngineClosed();
+  std::shared_lock lock(parts_.replica->mutex);
+  const Ledger& ledger = parts_.replica->state->ledger();
+  const auto record = ledger.Find(id);
+  if (record == ledger.end()) return NoConflict(id);
+  return ToRecorded(record->first, record->second);
+}
+
 Result<Digest> EngineImpl::ComputeDigest() {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return EngineClosed();

@@ -25,6 +25,7 @@ class Recovery {
   Result<Recovered> Run();
 
  private:
+  void NewReplica();
   Status OpenDirectory();
   Status LoadNewestCheckpoint();
   Result<LoadedCheckpoint> Load(uint64_t number);
@@ -60,6 +61,12 @@ Result<Recovered> Recovery::Run() {
   return std::move(out_);
 }
 
+void Recovery::NewReplica() {
+  out_.replica = std::make_unique<Replica>(options_.site, options_.shard_count);
+  out_.replica->state->ledger().SetLimits(
+      {options_.ledger_bytes_max, options_.ledger_age_us_max});
+}
+
 Status Recovery::OpenDirectory() {
   Identity wanted;
   wanted.cluster = options_.cluster;
@@ -68,7 +75,7 @@ Status Recovery::OpenDirectory() {
   auto directory = DataDir::Open(fs_, options_.data_dir, wanted);
   if (!directory.ok()) return directory.status();
   out_.directory = std::move(directory).value();
-  out_.replica = std::make_unique<Replica>(options_.site, options_.shard_count);
+  NewReplica();
   out_.books = std::make_unique<Books>(options_.site);
   return Status::Ok();
 }
@@ -85,7 +92,7 @@ Status Recovery::LoadNewestCheckpoint() {
     }
     if (loaded.status().code() != Code::kCorrupt) return loaded.status();
     damaged_checkpoints_ += (damaged_checkpoints_.empty() ? "" : "; ") + loaded.status().message();
-    out_.replica = std::make_unique<Replica>(options_.site, options_.shard_count);
+    NewReplica();
   }
   if (!numbers->empty()) loaded_.info.number = numbers->back();
   return Status::Ok();
@@ -191,7 +198,7 @@ Status Recovery::ReplayFrame(const Item& item, Lsn* own_lsn, Hlc* own_hlc) {
     *own_hlc = view->entries.front().hlc();
   }
   out_.entries += view->entries.size();
-  return out_.replica->MergeFrame(view.value());
+  return out_.replica->MergeFrame(view.value(), Replica::Conflicts::kIgnore);
 }
 
 // A source numbers its entries for the site, whatever incarnation the site is in.

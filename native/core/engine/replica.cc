@@ -16,8 +16,10 @@ Status Replica::CheckShards(const FrameView& view) const {
   return Status::Ok();
 }
 
-Status Replica::MergeFrame(const FrameView& view) {
+Status Replica::MergeFrame(const FrameView& view, Conflicts conflicts) {
   CFS_RETURN_IF_ERROR(CheckShards(view));
+  const Lsn held = metadata.held.Get(view.info.origin);
+  size_t section = 0;
   const size_t count = view.entries.size();
   OriginIndex origin = 0;
   for (size_t chunk = 0; chunk < count; chunk += kMergeChunkEntries) {
@@ -35,7 +37,16 @@ Status Replica::MergeFrame(const FrameView& view) {
         for (const EntryHeader& header : group) state->PrefetchInode(header.inode());
       }
       const EntryView entry = view.entry(i);
-      CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin));
+      LossWatch* watch = nullptr;
+      if (conflicts == Conflicts::kRecord && entry.header->lsn() > held) {
+        const auto& sections = view.sections;
+        while (section < sections.size() && sections[section].from_lsn <= entry.header->lsn()) {
+          recorder.BeginSection(sections[section++]);
+        }
+        recorder.Begin(view.info.origin, entry);
+        watch = &recorder;
+      }
+      CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin, watch));
       if (entry.header->op() <= static_cast<uint8_t>(Op::Symlink)) {
         metadata.SeeInode(entry.header->inode(), site);
       }

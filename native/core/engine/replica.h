@@ -8,6 +8,7 @@
 #include <memory>
 #include <shared_mutex>
 
+#include "engine/conflict_recorder.h"
 #include "engine/metadata.h"
 #include "frame/frame.h"
 #include "state/state.h"
@@ -21,17 +22,22 @@ inline constexpr size_t kPrefetchEntries = 16;
 
 struct Replica {
   Replica(SiteId site, uint32_t shard_count)
-      : site(site), state(std::make_unique<State>()), metadata(shard_count) {}
+      : site(site),
+        state(std::make_unique<State>()),
+        metadata(shard_count),
+        recorder(state.get(), site) {}
 
   const SiteId site;
   std::unique_ptr<State> state;
   std::shared_mutex mutex;  // of *state
   Metadata metadata;
+  ConflictRecorder recorder;
   uint64_t unknown_entries = 0;
 
   // Merges a verified frame and raises what the metadata says is held. The caller has checked that
   // it follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
-  Status MergeFrame(const FrameView& view);
+  enum class Conflicts { kRecord, kIgnore };
+  Status MergeFrame(const FrameView& view, Conflicts conflicts);
 
  private:
   Status CheckShards(const FrameView& view) const;

@@ -44,6 +44,8 @@ bool CheckpointWriter::Step(size_t max_inodes) {
     filling_ = std::make_unique<ChunkBuilder>(&state_->store());
     return filling_.get();
   };
+  // Once past the inodes, what comes after the checkpoint's place in the log is in the log.
+  if (in_ledger_) return StepLedger(max_inodes);
   const uint32_t end = state_->store().inodes.end();
   for (size_t count = 0; count < max_inodes && next_slot_ < end; count++) {
     ChunkBuilder::AddInode(filling_.get(), next_slot_++, rotate);

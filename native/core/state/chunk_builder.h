@@ -13,7 +13,9 @@ namespace cfsrepl {
 
 class ChunkBuilder {
  public:
-  explicit ChunkBuilder(const Store* store);
+  // `kind` as in ChunkHeader.
+  explicit ChunkBuilder(const Store* store,
+                        uint32_t kind = checkpoint_format::kInodeChunk);
 
   // Takes a builder that is full in exchange for one to go on with.
   using Rotate = std::function<ChunkBuilder*()>;
@@ -21,6 +23,9 @@ class ChunkBuilder {
   // Appends all registers of the inode in `slot` to `builder`, or, as they fill up, to the ones
   // that `rotate` gives.
   static void AddInode(ChunkBuilder* builder, uint32_t slot, const Rotate& rotate);
+
+  // For a chunk of the ledger.
+  void AddLedgerEntry(const Stamp& stamp, Op op, Inode inode, Bytes payload);
 
   uint32_t record_count() const { return record_count_; }
   bool full() const;
@@ -44,6 +49,7 @@ class ChunkBuilder {
   uint64_t Portable(PackedSource source);
 
   const Store* const store_;
+  const uint32_t kind_;
   Buffer chunk_;
   uint32_t record_count_ = 0;
   uint32_t crc_ = 0;

@@ -30,9 +30,11 @@ class LossWatch {
   virtual void OnLoss(const Loss& loss) = 0;
 
   // The changes up to seen(origin) are what the writer had seen. kLsnMax: not ours to record.
-  // An index per origin of the state; index 0, which unwritten registers have, passes.
+  // By index in the state's origins; those that it learns of later pass.
   void SetSeen(std::vector<Lsn> seen) { seen_ = std::move(seen); }
-  bool Unseen(PackedSource source) const { return source.lsn() > seen_[source.origin()]; }
+  bool Unseen(PackedSource source) const {
+    return source.origin() < seen_.size() && source.lsn() > seen_[source.origin()];
+  }
 
  private:
   std::vector<Lsn> seen_;

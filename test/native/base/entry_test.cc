@@ -296,7 +296,7 @@ TEST(EntryPayload, DevicesHaveANumberAndEveryFileTypeCanBeMade) {
 }
 
 TEST(EntryPayload, ANewerOpOrSchemaIsUnsupportedNotMalformed) {
-  TestEntry newer_op = MakeEntry({.op = static_cast<Op>(13)}, std::vector<uint8_t>{1, 2, 3});
+  TestEntry newer_op = MakeEntry({.op = static_cast<Op>(15)}, std::vector<uint8_t>{1, 2, 3});
   TestEntry newer_schema = MakeEntry({.flags = 0xffff, .schema = 2}, std::vector<uint8_t>{1, 2, 3});
   for (const TestEntry& entry : {newer_op, newer_schema}) {
     EXPECT_EQ(DecodePayload(entry.header, entry.payload).status().code(), Code::kUnsupported);
@@ -335,7 +335,7 @@ TEST(QuoteBytes, ShowsPrintableAsciiAndEscapesTheRest) {
 TEST(OpName, KnowsAllTwelve) {
   EXPECT_EQ(OpName(Op::Create), "create");
   EXPECT_EQ(OpName(Op::Removexattr), "removexattr");
-  EXPECT_EQ(OpName(static_cast<Op>(13)), "unknown");
+  EXPECT_EQ(OpName(static_cast<Op>(15)), "unknown");
 }
 
 }  // namespace

@@ -1,0 +1,63 @@
+// ConflictRecorder: makes entries of what peers' entries take from this site's own changes.
+//
+// Only the site that made a change records its loss: it alone surely meets every change that wins
+// over it while it is the register's value, so each loss is recorded once, and the record then
+// replicates like any entry. docs/convergence.md, "Who records a conflict".
+#ifndef CFS_REPL_ENGINE_CONFLICT_RECORDER_H_
+#define CFS_REPL_ENGINE_CONFLICT_RECORDER_H_
+
+#include <deque>
+#include <vector>
+
+#include "frame/frame.h"
+#include "state/state.h"
+
+namespace cfsrepl {
+
+// A conflict that has no entry yet.
+struct ConflictDraft {
+  Inode inode = 0;
+  std::vector<uint8_t> payload;
+};
+
+// Engine thread only.
+class ConflictRecorder : public LossWatch {
+ public:
+  // Borrows the state.
+  ConflictRecorder(const State* state, SiteId site) : state_(state), site_(site) {}
+
+  // What this node had seen of other origins when it wrote `from_lsn` and what follows.
+  void NoteOwnSection(const Origin& own, Lsn from_lsn, const VersionVector& seen);
+
+  // The entry that is about to be merged, and the section of its frame that it is in.
+  void Begin(const Origin& origin, const EntryView& entry);
+  void BeginSection(const SeenSection& section);
+
+  void OnLoss(const Loss& loss) override;
+
+  // Oldest first; whoever takes them makes entries of them.
+  std::deque<ConflictDraft>& pending() { return pending_; }
+
+ private:
+  struct OwnSection {
+    Origin origin;
+    Lsn from_lsn = 0;
+    std::vector<schema::OriginLsn> seen;
+  };
+
+  std::string PathOf(const Loss& loss) const;
+  const std::vector<schema::OriginLsn>* SeenBy(const Stamp& stamp) const;
+
+  const State* const state_;
+  const SiteId site_;
+  std::deque<OwnSection> own_sections_;  // the latest
+  Origin origin_;
+  EntryView entry_;
+  std::vector<schema::OriginLsn> seen_;  // by the writer of entry_
+  std::vector<uint8_t> loser_payload_;   // reused
+  std::deque<ConflictDraft> pending_;
+};
+
+}  // namespace cfsrepl
+
+#endif  // CFS_REPL_ENGINE_CONFLICT_RECORDER_H_

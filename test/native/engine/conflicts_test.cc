@@ -1,0 +1,252 @@
+// Two sites that change the same things apart: what each lost is in the ledger of both, once.
+#include <gtest/gtest.h>
+
+#include "engine/engine_support.h"
+
+namespace cfsrepl {
+namespace {
+
+class ConflictsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
+    b_ = OpenEngine(SmallOptions(dir_ / "b", 2));
+  }
+
+  // Until both have what the other has, records of conflicts included.
+  void Meet() {
+    for (int round = 0; round < 3; round++) {
+      Replicate(a_.get(), b_.get(), 1);
+      Replicate(b_.get(), a_.get(), 2);
+    }
+    ExpectEqualState(a_.get(), b_.get());
+    const auto of_a = Ledger(a_.get());
+    const auto of_b = Ledger(b_.get());
+    ASSERT_EQ(of_a.size(), of_b.size());
+    for (size_t i = 0; i < of_a.size(); i++) {
+      EXPECT_EQ(of_a[i].place.id, of_b[i].place.id);
+      EXPECT_EQ(of_a[i].payload, of_b[i].payload);
+      EXPECT_EQ(of_a[i].settled, of_b[i].settled);
+    }
+  }
+
+  static std::vector<RecordedConflict> Ledger(Engine* engine) {
+    auto conflicts = engine->Conflicts({}, 1000);
+    EXPECT_TRUE(conflicts.ok());
+    return conflicts.value();
+  }
+  // The payload must stay where it is.
+  static Conflict Decode(const RecordedConflict& recorded) {
+    const EntryHeader header(recorded.place.id.lsn, recorded.place.hlc, recorded.inode, 0, 0,
+                             static_cast<uint32_t>(recorded.payload.size()), 0, 0, 1,
+                             static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
+    auto conflict = DecodeConflict(header, recorded.payload);
+    EXPECT_TRUE(conflict.ok()) << conflict.status().message();
+    return conflict.value();
+  }
+
+  static AppendResult Do(Engine* site, Op op, const std::string& path, const std::string& to = "",
+                         const std::string& value = "") {
+    BatchBuilder batch;
+    batch.ByPath(op, path, to, value);
+    AppendResult result = AppendAndWait(site, batch);
+    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": "
+                                    << result.status.message();
+    return result;
+  }
+  static void Chmod(Engine* site, Inode inode, uint32_t mode) {
+    ASSERT_TRUE(AppendAndWait(site, BatchBuilder().SetMode(inode, mode)).status.ok());
+  }
+  static AppendResult Settle(Engine* site, const LinkId& id, Settled how) {
+    const schema::LinkId stored(id.origin.incarnation, id.lsn, id.origin.site, 0, 0);
+    BatchBuilder::Parts parts;
+    parts.name.assign(reinterpret_cast<const char*>(&stored), sizeof(stored));
+    parts.attributes =
+        Attributes(0, static_cast<uint32_t>(how), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return AppendAndWait(site, BatchBuilder().Add(Op::Conflictack, parts));
+  }
+  // A file that both sites have.
+  Inode Shared(const std::string& path) {
+    Do(a_.get(), Op::Create, path);
+    Meet();
+    return a_->LookupPath(AsBytes(path)).value().inode;
+  }
+  uint32_t ModeOf(Engine* site, Inode inode) { return site->Lookup(inode)->mode & 07777; }
+
+  TempDir dir_;
+  std::shared_ptr<Engine> a_, b_;
+};
+
+TEST_F(ConflictsTest, NothingSequentialIsReported) {
+  const Inode file = Shared("/f");
+  for (uint32_t round = 0; round < 20; round++) {
+    Chmod(round % 2 == 0 ? a_.get() : b_.get(), file, 0600 + round);
+    Meet();
+  }
+  EXPECT_TRUE(Ledger(a_.get()).empty());
+}
+
+TEST_F(ConflictsTest, TheSameFieldChangedApartIsInTheLedgerOfBothSites) {
+  const Inode file = Shared("/f");
+  Chmod(a_.get(), file, 0600);
+  Chmod(b_.get(), file, 0640);
+  Meet();
+  const auto ledger = Ledger(a_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  const Conflict conflict = Decode(ledger[0]);
+  EXPECT_EQ(conflict.lost, Lost::kFields);
+  EXPECT_EQ(conflict.loser_inode, file);
+  EXPECT_EQ(AsString(conflict.path), "/f");
+  EXPECT_LT(conflict.loser.stamp, conflict.winner.stamp);
+  EXPECT_EQ(ledger[0].place.id.origin.site, conflict.loser.stamp.origin.site)
+      << "the site that lost records it";
+  EXPECT_EQ(ModeOf(a_.get(), file), 0640u);
+}
+
+TEST_F(ConflictsTest, DifferentFieldsAndEqualValuesAreNoConflict) {
+  const Inode file = Shared("/f");
+  Chmod(a_.get(), file, 0600);
+  Chmod(b_.get(), file, 0600);
+  Do(a_.get(), Op::Setxattr, "/f", "user.a", "1");
+  Do(b_.get(), Op::Setxattr, "/f", "user.b", "2");
+  Meet();
+  EXPECT_TRUE(Ledger(a_.get()).empty());
+}
+
+TEST_F(ConflictsTest, AnXattrSetApartKeepsTheLosersValue) {
+  Shared("/f");
+  Do(a_.get(), Op::Setxattr, "/f", "user.k", "from a");
+  Do(b_.get(), Op::Setxattr, "/f", "user.k", "from b");
+  Meet();
+  const auto ledger = Ledger(b_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  const Conflict conflict = Decode(ledger[0]);
+  EXPECT_EQ(conflict.lost, Lost::kXattr);
+  EXPECT_NE(AsString(conflict.loser.payload).find("from a"), std::string::npos);
+  EXPECT_NE(AsString(conflict.winner.payload).find("from b"), std::string::npos);
+}
+
+TEST_F(ConflictsTest, TwoRenamesOfOneFileKeepTheOtherName) {
+  Shared("/f");
+  Do(a_.get(), Op::Rename, "/f", "/by-a");
+  Do(b_.get(), Op::Rename, "/f", "/by-b");
+  Meet();
+  const auto ledger = Ledger(a_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kLink);
+  EXPECT_EQ(AsString(Decode(ledger[0]).path), "/by-a");
+}
+
+TEST_F(ConflictsTest, ANameThatTwoFilesWantIsLostByOne) {
+  Do(a_.get(), Op::Create, "/n");
+  Do(b_.get(), Op::Create, "/n");
+  Meet();
+  const auto ledger = Ledger(a_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kName);
+  EXPECT_NE(Decode(ledger[0]).loser_inode, Decode(ledger[0]).inode);
+}
+
+TEST_F(ConflictsTest, AChangeLostToAnUnlinkComesBackWithItsName) {
+  const Inode file = Shared("/f");
+  Chmod(a_.get(), file, 0600);
+  Do(b_.get(), Op::Unlink, "/f");
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{});
+  const auto ledger = Ledger(b_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kFields);
+  ASSERT_TRUE(Settle(b_.get(), ledger[0].place.id, Settled::kRestored).status.ok());
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
+  EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
+  EXPECT_TRUE(Ledger(a_.get())[0].settled);
+}
+
+TEST_F(ConflictsTest, AnUnlinkLostToALaterChangeIsReported) {
+  const Inode file = Shared("/f");
+  Do(a_.get(), Op::Unlink, "/f");
+  Chmod(b_.get(), file, 0600);
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
+  const auto ledger = Ledger(b_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kLink);
+  EXPECT_EQ(Decode(ledger[0]).loser.op, Op::Unlink);
+  ASSERT_TRUE(Settle(a_.get(), ledger[0].place.id, Settled::kRestored).status.ok());
+  Meet();
+  EXPECT_EQ(AllPaths(b_.get()), std::vector<std::string>{});
+}
+
+TEST_F(ConflictsTest, AnRmdirLosesToANameMadeInside) {
+  Do(a_.get(), Op::Mkdir, "/d");
+  Meet();
+  Do(b_.get(), Op::Create, "/d/f");
+  Do(a_.get(), Op::Rmdir, "/d");
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), (std::vector<std::string>{"/d", "/d/f"}));
+  const auto ledger = Ledger(a_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(Decode(ledger[0]).loser.op, Op::Rmdir);
+}
+
+TEST_F(ConflictsTest, ARestoredFieldIsAWriteLikeAnyOtherAndIsSeenEverywhere) {
+  const Inode file = Shared("/f");
+  Chmod(a_.get(), file, 0600);
+  Chmod(b_.get(), file, 0640);
+  Meet();
+  const LinkId id = Ledger(b_.get())[0].place.id;
+  ASSERT_TRUE(Settle(b_.get(), id, Settled::kRestored).status.ok());
+  Meet();
+  EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
+  ASSERT_EQ(Ledger(a_.get()).size(), 1u) << "restoring is no conflict";
+  EXPECT_EQ(Ledger(a_.get())[0].how, Settled::kRestored);
+}
+
+TEST_F(ConflictsTest, TheLedgerSurvivesReopeningWithAndWithoutACheckpoint) {
+  const Inode file = Shared("/f");
+  for (const bool checkpoint : {false, true}) {
+    Chmod(a_.get(), file, checkpoint ? 0601 : 0602);
+    Chmod(b_.get(), file, checkpoint ? 0603 : 0604);
+    Meet();
+    const auto before = Ledger(a_.get());
+    ASSERT_EQ(before.size(), checkpoint ? 2u : 1u);
+    ASSERT_TRUE(Settle(a_.get(), before[0].place.id, Settled::kAcknowledged).status.ok());
+    ASSERT_TRUE(a_->Close(checkpoint).ok());
+    a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
+    const auto after = Ledger(a_.get());
+    ASSERT_EQ(after.size(), before.size());
+    EXPECT_EQ(after.back().payload, before.back().payload);
+    EXPECT_TRUE(after[0].settled);
+  }
+}
+
+TEST_F(ConflictsTest, TheOldestGoesWhenTheLedgerIsFull) {
+  const Inode file = Shared("/f");
+  a_.reset();
+  EngineOptions options = SmallOptions(dir_ / "a", 1);
+  options.ledger_bytes_max = 2000;
+  a_ = OpenEngine(options);
+  for (uint32_t round = 0; round < 10; round++) {
+    Chmod(a_.get(), file, 0100 + round);
+    Chmod(b_.get(), file, 0200 + round);
+    for (int i = 0; i < 3; i++) {
+      Replicate(a_.get(), b_.get(), 1);
+      Replicate(b_.get(), a_.get(), 2);
+    }
+  }
+  EXPECT_EQ(Ledger(b_.get()).size(), 10u);
+  const EngineStatus status = a_->GetStatus();
+  EXPECT_LT(status.conflicts, 10u);
+  EXPECT_EQ(status.conflicts + status.conflicts_evicted, 10u);
+  EXPECT_EQ(Ledger(a_.get()).back().payload, Ledger(b_.get()).back().payload);
+}
+
+TEST_F(ConflictsTest, AnUnknownConflictIsNamed) {
+  const AppendResult result = Settle(a_.get(), {{2, 0xabc}, 7}, Settled::kAcknowledged);
+  EXPECT_EQ(result.status.code(), Code::kNotFound);
+  EXPECT_NE(result.status.message().find("2.abc.7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cfsrepl
