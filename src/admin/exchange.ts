@@ -99,10 +99,11 @@ export class Exchange {
     if (inPieces) await this.#write(bytes, () => this.#head(status, contentType));
     if (early) await this.body.discard();
     if (this.#over) return;
-    const closeConnection = this.#takesBody && !this.body.complete;
+    // Never with closeConnection: uWebSockets.js would write that header now, into the middle of a body
+    // that is in pieces. Of a sender that does not stop it drops what still comes.
     this.#response.cork(() => {
       if (!inPieces) this.#head(status, contentType);
-      this.#response.end(inPieces ? undefined : bytes, closeConnection);
+      this.#response.end(inPieces ? undefined : bytes);
     });
     this.#finish();
   }
