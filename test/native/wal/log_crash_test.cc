@@ -1,6 +1,7 @@
 // A scripted life of a log, crashed at every single operation on the disk, with every outcome the
 // disk may have: each subset of the unsynced sectors, sizes and names if there are at most six of
-// them, else none, all, and seeded random subsets.
+// them. If there are more: each subset of six of them, spread from the first to the last, while the
+// rest is lost and while it survives, and seeded random subsets.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -90,16 +91,19 @@ void CheckRecovered(MemoryDisk* disk, const Ledger& ledger, const std::string& t
 // All outcomes of this crash, or a sample. Returns how many.
 size_t CheckOutcomes(const MemoryDisk& crashed, const Ledger& ledger, uint64_t operation) {
   const size_t unsynced = crashed.unsynced_count();
+  const size_t chosen = std::min(unsynced, kExhaustiveMax);
   std::vector<std::vector<bool>> outcomes;
-  if (unsynced <= kExhaustiveMax) {
-    for (uint64_t bits = 0; bits < uint64_t{1} << unsynced; bits++) {
-      std::vector<bool> survives(unsynced);
-      for (size_t i = 0; i < unsynced; i++) survives[i] = (bits >> i) & 1;
+  for (const bool rest_survives : {false, true}) {
+    if (rest_survives && chosen == unsynced) break;  // there is no rest
+    for (uint64_t bits = 0; bits < uint64_t{1} << chosen; bits++) {
+      std::vector<bool> survives(unsynced, rest_survives);
+      for (size_t i = 0; i < chosen; i++) {
+        survives[chosen == unsynced ? i : i * (unsynced - 1) / (chosen - 1)] = (bits >> i) & 1;
+      }
       outcomes.push_back(survives);
     }
-  } else {
-    outcomes.push_back(std::vector<bool>(unsynced, false));
-    outcomes.push_back(std::vector<bool>(unsynced, true));
+  }
+  if (unsynced > chosen) {
     std::mt19937_64 random(operation);
     for (size_t n = 0; n < kRandomSubsets; n++) {
       std::vector<bool> survives(unsynced);
