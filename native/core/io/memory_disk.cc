@@ -458,6 +458,18 @@ std::unique_ptr<MemoryDisk> MemoryDisk::AfterCrash(
   return disk;
 }
 
+std::unique_ptr<MemoryDisk> MemoryDisk::AfterProcessDeath() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto disk = std::make_unique<MemoryDisk>(MixInode(random_state_));
+  *disk->visible_ = *visible_;
+  *disk->durable_ = *durable_;
+  disk->unsynced_ = unsynced_;
+  disk->ForgetUnreachable();
+  disk->next_inode_ = next_inode_;
+  disk->capacity_bytes_ = capacity_bytes_;
+  return disk;
+}
+
 std::unique_ptr<MemoryDisk> MemoryDisk::Copy() const {
   return AfterCrash([](size_t) { return true; });
 }
