@@ -63,7 +63,9 @@ class MemoryDisk : public FileSystem {
   std::unique_ptr<MemoryDisk> AfterProcessDeath() const;
 
   // A crash with everything surviving; or a copy of a data directory.
-  std::unique_ptr<MemoryDisk> Copy() const;
+  std::unique_ptr<MemoryDisk> Copy() const {
+    return AfterCrash([](size_t) { return true; });
+  }
 
   // The bytes of a file as a reader sees them; empty if there is none.
   std::vector<uint8_t> Contents(const std::string& path) const;
