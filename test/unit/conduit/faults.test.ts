@@ -206,7 +206,7 @@ async function openRaw(conduit: Conduit, hello = helloOf(2)): Promise<RawPeer> {
 
 const ACK = { kind: 'ack', cursors: [], creditBytesTotal: 0, creditFramesTotal: 0 } as const;
 
-test('a message that has no place is refused', async () => {
+test('a message that has no place is refused', async (t) => {
   const table: [string, (peer: RawPeer) => void, string][] = [
     [
       'Ready first',
@@ -231,9 +231,10 @@ test('a message that has no place is refused', async () => {
     assert.equal(await peer.refusal(), code, name);
   }
   assert.equal(conduit.counters(2)?.sessions, 0);
+  t.diagnostic(`${table.length} messages out of place refused`);
 });
 
-test('what breaks the protocol in an open session ends it by name', async () => {
+test('what breaks the protocol in an open session ends it by name', async (t) => {
   const control = encodeControl(ACK);
   const flipped = Buffer.from(control).fill(0xff, 0, 4);
   const bigger = makeFrame({ site: 2, bytes: 2 * 1024 * 1024 + 200 });
@@ -272,6 +273,7 @@ test('what breaks the protocol in an open session ends it by name', async () => 
     assert.equal(sessions.last.frames.length, 0, name);
     await conduit.close({ drainMs: 0 });
   }
+  t.diagnostic(`${table.length} breaches of the protocol refused`);
 });
 
 function afterDrain(act: (peer: RawPeer) => void): (peer: RawPeer) => void {
