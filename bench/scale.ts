@@ -29,7 +29,7 @@ async function* overInodes(context: BenchContext): AsyncGenerator<Measurement, v
       bench: 'scale',
       value,
       unit: 'entries/s',
-      params: { what: 'replicate', entries, inodes, codec: source.codec },
+      params: { what: 'replicate', inodes, entries, codec: source.codec },
       ...(first === undefined
         ? {}
         : {

@@ -32,17 +32,38 @@ function stopSignal(log: Log): Promise<string> {
   });
 }
 
-/** On SIGHUP the live keys of the file are taken over; today that is log.level. */
-function reloadOnHangup(file: string, log: Log): void {
+/** The keys that a running node takes over, and what they are. */
+function liveKeys({ log, audit }: Config): Record<string, string | number> {
+  return {
+    'log.level': log.level,
+    'audit.retention_days': audit.retentionDays,
+    'audit.retention_bytes': audit.retentionBytes,
+  };
+}
+
+/** On SIGHUP the live keys of the file are taken over; while the node opens, once it is open. */
+function reloadOnHangup(file: string, config: Config, opening: Promise<Node>, log: Log): void {
   const logger = log.component('agent');
-  process.on('SIGHUP', () => {
+  let live = liveKeys(config);
+  const reload = (node: Node): void => {
     try {
-      const { level } = loadConfig(file).log;
-      log.setLevel(level);
+      const next = loadConfig(file);
+      const nextLive = liveKeys(next);
+      const changes = Object.entries(nextLive)
+        .filter(([key, value]) => live[key] !== value)
+        .map(([key, value]) => [key, `${live[key] ?? ''} -> ${value}`]);
+      log.setLevel(next.log.level);
+      node.audit.configReloaded(next, Object.fromEntries(changes) as Record<string, string>);
+      live = nextLive;
+      const { level } = next.log;
       logger.info({ level }, 'took over live keys; others take a restart');
     } catch (error) {
+      node.audit.configRefused(error);
       logger.error({ err: error }, 'configuration not taken over; the old one stays');
     }
+  };
+  process.on('SIGHUP', () => {
+    opening.then(reload, () => undefined);
   });
 }
 
@@ -84,6 +105,7 @@ function openAdmin(config: Config, node: Node, log: Log): Promise<AdminServer> {
     target: adminTargetOf(node),
     socketPath: socket,
     socketMode: SOCKET_MODE,
+    onAction: (action) => node.audit.admin(action),
     http: http.enabled ? { host: http.host, port: http.port } : undefined,
     log: log.component('admin'),
   });
@@ -108,7 +130,9 @@ export async function runDaemon(file: string, config: Config): Promise<number> {
   const logger = log.component('agent');
   const stopped = stopSignal(log);
   logger.info({ version: softwareVersion(), config: file }, 'starting');
-  const node = await openOrExplain(config, log);
+  const opening = openOrExplain(config, log);
+  reloadOnHangup(file, config, opening, log);
+  const node = await opening;
   let admin: AdminServer;
   try {
     admin = await openAdmin(config, node, log);
@@ -116,7 +140,6 @@ export async function runDaemon(file: string, config: Config): Promise<number> {
     await node.close();
     throw error;
   }
-  reloadOnHangup(file, log);
   notifySystemd(log, '--ready');
   logger.info({ socket: config.admin.socket, httpPort: admin.httpPort }, 'ready');
   const signal = await stopped;

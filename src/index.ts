@@ -22,17 +22,16 @@
  *
  * Nothing is global: a process may open any number of nodes, each with its own data directory.
  */
-export {
-  Node,
-  open,
-  openNode,
-  type AppliedEvent,
-  type NodeEvents,
-  type OpenOptions,
-  type PeerEvent,
-} from './node';
+export { Node, open, openNode, type OpenOptions } from './node';
+export type { AppliedEvent, NodeEvents, PeerEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
-export type { HealthState, NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
+export type {
+  AuditStatus,
+  HealthState,
+  NodeStatus,
+  PeerStatus,
+  RecordedError,
+} from './telemetry/node-status';
 export {
   ConfigError,
   loadConfig,

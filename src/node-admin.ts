@@ -40,6 +40,8 @@ export function adminTargetOf(node: Node): AdminTarget {
     appendLines: (chunks, options) => node.appendLines(chunks, options),
     tailLines: (options) => tailLines(node, options),
     importTree: (directory, options) => node.importTree(directory, options),
+    auditLines: (query) => node.audit.lines(query),
+    verifyAudit: (anchor) => node.audit.verify(anchor),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

@@ -1,4 +1,5 @@
 /** What a node's parts say, put together for people and machines. Pure. */
+import { CfsError } from '../bindings';
 import type { PeerCounters as ConduitCounters, Session } from './conduit/types';
 import type { PeerConfig } from './config';
 import { judgePeer, worst } from './sync/peer-health';
@@ -27,7 +28,7 @@ export interface HealthCheck {
 export interface NodeHealth {
   /** As bad as the worst check, but for peers: a peer that is down makes this node DEGRADED. */
   readonly state: HealthState;
-  /** The journal first, then the peers. */
+  /** The journal first, then the peers, then the audit trail if something is wrong with it. */
   readonly checks: readonly [HealthCheck, ...HealthCheck[]];
 }
 
@@ -108,6 +109,15 @@ function totalsOf(sync: SyncPeer, link: Readonly<ConduitCounters> | undefined): 
   };
 }
 
+/** The stable code of an error. */
+export function codeOf(error: unknown): string {
+  return error instanceof CfsError ? error.code : 'CFS_INTERNAL';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Ends of a session that are nobody's fault. */
 export const ORDERLY_ENDS: ReadonlySet<string> = new Set(['drained', 'duplicate', 'shutting_down']);
 
@@ -133,7 +143,16 @@ export function judgeNode(status: NodeStatus): NodeHealth {
     .map((peer) => ({ name: peer.name, state: peer.health, detail: peer.detail }));
   // A node whose peers are away still accepts and keeps entries.
   const ofPeers = peers.map(({ state }) => (state === 'DOWN' ? 'DEGRADED' : state));
-  return { state: worst([journal.state, ...ofPeers]), checks: [journal, ...peers] };
+  const audit = judgeAudit(status);
+  const states = [journal.state, ...ofPeers, ...audit.map(({ state }) => state)];
+  return { state: worst(states), checks: [journal, ...peers, ...audit] };
+}
+
+/** Nothing when all is well. */
+function judgeAudit({ audit }: NodeStatus): HealthCheck[] {
+  if (!audit.failing) return [];
+  const detail = `the disk does not take it: events wait behind event ${audit.seq}`;
+  return [{ name: 'audit trail', state: 'DEGRADED', detail }];
 }
 
 function judgeJournal({ engine }: NodeStatus): HealthCheck {

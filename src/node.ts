@@ -9,7 +9,6 @@ import { EventEmitter } from 'node:events';
 import {
   type AppendOptions,
   type AppendResult,
-  CfsError,
   type CollectOptions,
   type CollectResult,
   type DecodedEntry,
@@ -29,7 +28,7 @@ import {
   verifyControl,
 } from '../bindings';
 import { type Conduit, openConduit } from './conduit/conduit';
-import type { CloseReason, Session } from './conduit/types';
+import type { CloseReason, PeerStatus as HeartbeatStatus, Session } from './conduit/types';
 import { type Config, type ConfigInput, type PeerConfig, loadConfig, parseConfig } from './config';
 import {
   type AppendLinesOptions,
@@ -38,9 +37,18 @@ import {
 } from './journal/append-lines';
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
+import { NodeAudit, auditFailedOpen } from './node-audit';
+import type { NodeEvents } from './node-events';
 import { conduitSettings, engineOptions, senderSettings } from './node-settings';
 import { JournalStanding } from './node-standing';
-import { type NodeHealth, ORDERLY_ENDS, judgeNode, peerStatusOf } from './node-status';
+import {
+  type NodeHealth,
+  ORDERLY_ENDS,
+  codeOf,
+  judgeNode,
+  messageOf,
+  peerStatusOf,
+} from './node-status';
 import { siteIdentityOf } from './security/identity';
 import { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
@@ -59,35 +67,6 @@ export interface OpenOptions {
   readonly log?: Log;
   /** Called now and then while the engine recovers. */
   readonly onProgress?: (progress: OpenProgress) => void;
-}
-
-/** A peer came up or went down. */
-export interface PeerEvent {
-  readonly site: number;
-  readonly name: string;
-  readonly up: boolean;
-  /** Of a peer that went down: stable code and text. */
-  readonly code?: string;
-  readonly message?: string;
-}
-
-/** A frame of a peer is durable here and visible to lookups. */
-export interface AppliedEvent {
-  /** Whose entries they are. */
-  readonly site: number;
-  readonly incarnation: bigint;
-  readonly firstLsn: bigint;
-  readonly lastLsn: bigint;
-  readonly entries: number;
-  /** The greatest HLC among them: 52 bits of microseconds since the Unix epoch, 12 of counter. */
-  readonly hlcMax: bigint;
-}
-
-export interface NodeEvents {
-  peer: [event: PeerEvent];
-  applied: [event: AppliedEvent];
-  /** Something went wrong that the node goes on from. Without a listener it is logged only. */
-  error: [error: RecordedError];
 }
 
 /** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
@@ -124,11 +103,22 @@ export async function openNode(config: Config, options: OpenOptions = {}): Promi
   const log =
     options.log ?? createLog({ level: config.log.level, bindings: { site: config.site.name } });
   const tls = loadTlsMaterial(config, new Date());
-  const engine = await Engine.open(engineOptions(config), options.onProgress);
+  const engine = await Engine.open(engineOptions(config), options.onProgress).catch(
+    async (error: unknown) => {
+      await auditFailedOpen(config, error, log);
+      throw error;
+    },
+  );
   try {
-    const node = new Node(config, engine, log);
-    await node.start(tls);
-    return node;
+    const audit = await NodeAudit.open(config, engine.status().origin, log);
+    try {
+      const node = new Node(config, engine, audit, log);
+      await node.start(tls);
+      return node;
+    } catch (error) {
+      await audit.startFailed(error);
+      throw error;
+    }
   } catch (error) {
     await engine.close({ checkpoint: false });
     throw error;
@@ -139,6 +129,8 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: NodeMetrics;
+  /** @internal What happens goes into the trail by this. */
+  readonly audit: NodeAudit;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
@@ -152,10 +144,11 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #standing: JournalStanding;
   #closing: Promise<void> | undefined;
 
-  /** @internal Use `open`. The engine becomes the node's. */
-  constructor(config: Config, engine: Engine, log: Log) {
+  /** @internal Use `open`. Engine and audit become the node's. */
+  constructor(config: Config, engine: Engine, audit: NodeAudit, log: Log) {
     super();
     this.config = config;
+    this.audit = audit;
     this.log = log;
     this.#engine = engine;
     this.#origin = engine.status().origin;
@@ -181,8 +174,14 @@ export class Node extends EventEmitter<NodeEvents> {
     this.#watch = new JournalWatch({
       status: () => engine.status(),
       intervalMs: WATCH_INTERVAL_MS,
-      onTrouble: (code, message) => this.#noteError(undefined, code, message),
-      onRoom: () => log.component('journal').info('the disk has space again'),
+      onTrouble: (code, message) => {
+        audit.journalTrouble(code, message);
+        this.#noteError(undefined, code, message);
+      },
+      onRoom: () => {
+        audit.journalHasRoom();
+        log.component('journal').info('the disk has space again');
+      },
     });
     this.metrics = new NodeMetrics(() => this.status());
   }
@@ -206,11 +205,13 @@ export class Node extends EventEmitter<NodeEvents> {
       // Sessions need a handshake, so none can have come up in between.
       conduit.on('session', (session) => this.#onSession(session));
       conduit.on('down', (session, reason) => this.#onDown(session, reason));
+      conduit.on('refused', (refused) => this.audit.refused(refused));
       this.#conduit = conduit;
     } catch (error) {
       await this.#stopParts();
       throw error;
     }
+    this.audit.started(this.#engine.status(), softwareVersion());
     const { host, port } = this.listening ?? { host: '', port: 0 };
     const { lastLsn, ioBackend } = this.#engine.status();
     this.log
@@ -347,6 +348,7 @@ export class Node extends EventEmitter<NodeEvents> {
       unixMs: Date.now(),
       engine: this.#engineStatus(),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
+      audit: this.audit.status,
       strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
       recentErrors: [...this.#recentErrors],
     };
@@ -366,6 +368,8 @@ export class Node extends EventEmitter<NodeEvents> {
   async #close(): Promise<void> {
     this.#tails.abort();
     await this.#stopParts();
+    // While the engine still has the data directory locked.
+    await this.audit.close();
     await this.#engine.close({ checkpoint: true });
     this.log.component('node').info('node is closed');
   }
@@ -423,10 +427,12 @@ export class Node extends EventEmitter<NodeEvents> {
     return { incarnation: this.#origin.incarnation, epoch, cursors: heldForWire(this.#engine) };
   }
 
-  #heartbeatStatus(site: number): { epoch: bigint; headLsn: bigint; oldestUnackedUs: number } {
+  #heartbeatStatus(site: number): HeartbeatStatus {
     const { epoch, durableLsn } = this.#engine.status();
     const lag = this.#peers.get(site)?.sync.lag(BigInt(Date.now()) * 1000n);
-    return { epoch, headLsn: durableLsn, oldestUnackedUs: Math.round((lag?.ms ?? 0) * 1000) };
+    const auditHead = this.audit.headFor(site);
+    const oldestUnackedUs = Math.round((lag?.ms ?? 0) * 1000);
+    return { epoch, headLsn: durableLsn, oldestUnackedUs, ...(auditHead && { auditHead }) };
   }
 
   #peerStatus(peer: PeerParts): PeerStatus {
@@ -447,14 +453,21 @@ export class Node extends EventEmitter<NodeEvents> {
     const peer = this.#peer(session.peerSite);
     peer.session = session;
     peer.connectedSinceUnixMs = Date.now();
+    const { site, name } = peer.config;
+    this.audit.peerUp(session, name);
     if (this.#standing.bars(session)) return;
-    session.attach(peer.sync.attach(session));
-    this.emit('peer', { site: peer.config.site, name: peer.config.name, up: true });
+    const onPeerStatus = ({ auditHead }: HeartbeatStatus): void => {
+      if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
+    };
+    session.attach({ ...peer.sync.attach(session), onPeerStatus });
+    this.emit('peer', { site, name, up: true });
   }
 
-  #onDown(session: Session, { code, message, byPeer }: CloseReason): void {
+  #onDown(session: Session, reason: CloseReason): void {
+    const { code, message, byPeer } = reason;
     if (code === 'diverged' && byPeer) this.#standing.onDiverged(session.peerSite, undefined);
     const peer = this.#peer(session.peerSite);
+    this.audit.peerDown(session, peer.config.name, reason);
     if (peer.session === session) peer.session = undefined;
     peer.connectedSinceUnixMs = undefined;
     const { site, name } = peer.config;
@@ -476,17 +489,10 @@ export class Node extends EventEmitter<NodeEvents> {
       ...(peerSite === undefined ? {} : { peer: peerSite }),
     };
     if (peer !== undefined) peer.lastError = error;
+    this.audit.error(error);
     this.#recentErrors.unshift(error);
     this.#recentErrors.length = Math.min(this.#recentErrors.length, RECENT_ERRORS_MAX);
     this.log.component('sync').warn({ code, peer: peer?.config.name }, message);
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CfsError ? error.code : 'CFS_INTERNAL';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

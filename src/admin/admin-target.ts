@@ -7,6 +7,7 @@
  * with the unit last. Times ending in `UnixMs` count from the Unix epoch.
  */
 import type { CollectResult, Digest, InodeInfo, NamedInode } from '../../bindings';
+import type { VerifyReport } from '../audit/verify';
 import type { HealthState, NodeStatus } from '../telemetry/node-status';
 
 export interface HealthCheck {
@@ -103,6 +104,19 @@ export interface TlsStatus {
   readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
 }
 
+/** Which lines of the audit trail. */
+export interface AuditQuery {
+  /** A time, or a duration that counts back from now. */
+  readonly since?: string | undefined;
+  readonly filter?: string | undefined;
+  /** Only the newest, or with `oldest` the oldest, so many; `oldest` alone is one. */
+  readonly tail?: number | undefined;
+  readonly oldest: boolean;
+  /** Then wait for what comes. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
 export interface AdminTarget {
   status(): NodeStatus;
   health(): NodeHealth;
@@ -128,6 +142,11 @@ export interface AdminTarget {
   tailLines(options: TailOptions): AsyncIterable<string>;
   /** `directory` is on this machine, as the agent's user sees it. */
   importTree(directory: Uint8Array, options: ImportOptions): Promise<ImportTotals>;
+
+  /** Complete lines, some at a time, each with its newline. Ends when `signal` aborts. */
+  auditLines(query: AuditQuery): AsyncIterable<string>;
+  /** `anchor`: "SEQ:HASH" of this trail, as a peer has it. */
+  verifyAudit(anchor: string | undefined): Promise<VerifyReport>;
 
   /** `warnDays`: what counts as soon; the configuration's when undefined. */
   tlsStatus(warnDays: number | undefined): TlsStatus;

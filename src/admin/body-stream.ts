@@ -5,7 +5,7 @@
 
 /** More than this waiting pauses the socket. One read of the socket may exceed it by 512 KiB. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
-/** How much of a body that nobody wants is taken in before its sender is no longer waited for. */
+/** How much of a body that nobody wants is waited for before its answer is ended regardless. */
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface BodySource {

@@ -93,14 +93,13 @@ export class Exchange {
   async #whole(status: number, contentType: string, text: string): Promise<void> {
     const bytes = Buffer.from(text);
     // A client that is still sending gets its answer at once, but the connection waits for the rest:
-    // to close it on unread bytes would reset it, and the answer could be lost.
+    // to close it on unread bytes would reset it, and the answer could be lost. Nor can `end` be told to
+    // close it: uWebSockets.js 20.30 then writes a header behind the chunks.
     const early = this.#takesBody && !this.body.complete;
     const inPieces = early || bytes.length > PIECE_BYTES_MAX;
     if (inPieces) await this.#write(bytes, () => this.#head(status, contentType));
     if (early) await this.body.discard();
     if (this.#over) return;
-    // Never with closeConnection: uWebSockets.js would write that header now, into the middle of a body
-    // that is in pieces. Of a sender that does not stop it drops what still comes.
     this.#response.cork(() => {
       if (!inPieces) this.#head(status, contentType);
       this.#response.end(inPieces ? undefined : bytes);

@@ -3,6 +3,7 @@
  * (a test compares them), and `cfs` speaks it.
  */
 import type { AdminTarget } from './admin-target';
+import { audit, verifyAudit } from './audit-handlers';
 import { append, importDirectory, tail } from './journal-handlers';
 import { digest, dump, list, lookup } from './meta-handlers';
 import {
@@ -32,6 +33,8 @@ export interface Route {
   readonly answers: 'json' | 'lines' | 'text';
   /** True if a body is read; otherwise one is dropped. */
   readonly takesBody?: boolean;
+  /** True for what is in the journal itself: the audit trail has only what was refused. */
+  readonly isJournaled?: boolean;
   /** Only over the Unix socket, whose mode says who may. */
   readonly unixSocketOnly?: boolean;
   readonly handle: (target: AdminTarget, request: AdminRequest) => Reply | Promise<Reply>;
@@ -127,6 +130,54 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/replication/audit',
+    summary: 'The audit trail, one event a line, in the order in which it was written',
+    role: 'viewer',
+    params: [
+      {
+        name: 'since',
+        kind: 'text',
+        description: 'a time such as 2026-11-21T10:11:32Z, or a duration before now such as 90m',
+      },
+      {
+        name: 'filter',
+        kind: 'text',
+        description: 'terms that must all hold, such as kind=peer.* outcome!=ok site=2',
+      },
+      {
+        name: 'tail',
+        kind: 'integer',
+        min: 1,
+        max: 100_000,
+        description: 'only the newest so many of them',
+      },
+      {
+        name: 'oldest',
+        kind: 'flag',
+        description: 'the oldest instead of the newest; one of them without tail',
+      },
+      { name: 'follow', kind: 'flag', description: 'wait for what comes' },
+    ],
+    answers: 'lines',
+    handle: audit,
+  },
+  {
+    method: 'GET',
+    path: '/replication/audit/verify',
+    summary: 'Whether the audit trail is whole, and what it knows of those of the peers',
+    role: 'viewer',
+    params: [
+      {
+        name: 'anchor',
+        kind: 'text',
+        description: 'SEQ:HASH, an event of this trail and its hash, as a peer has them',
+      },
+    ],
+    answers: 'json',
+    handle: verifyAudit,
+  },
+  {
+    method: 'GET',
     path: '/meta/lookup',
     summary: 'One inode, by number or by path',
     role: 'viewer',
@@ -180,6 +231,7 @@ export const ROUTES: readonly Route[] = [
     ],
     answers: 'json',
     takesBody: true,
+    isJournaled: true,
     handle: append,
   },
   {

@@ -33,9 +33,29 @@ const CLOSE_DEADLINE_MS_DEFAULT = 5000;
 
 type Via = 'unix' | 'tcp';
 
+/** Who runs the client, as the client says; whoever may open the socket may say anything. */
+const USER_HEADER = 'x-cfs-user';
+const USER_CHARACTERS_MAX = 64;
+/** Answers to requests that come from where they must not. */
+const ACCESS_STATUSES: ReadonlySet<number> = new Set([403, 421]);
+
 export interface AdminLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** A request that changes something, or that was turned away for who it comes from. */
+export interface AdminAction {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly via: Via;
+  /** As the client says. */
+  readonly user: string | undefined;
+  /** "ok" for an answer in lines that has begun. */
+  readonly outcome: 'ok' | 'failed' | 'refused';
+  readonly code?: string;
+  readonly message?: string;
 }
 
 export interface AdminServerOptions {
@@ -47,6 +67,8 @@ export interface AdminServerOptions {
   /** Loopback HTTP; undefined for none. Port 0 takes a free one. */
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly log: AdminLog;
+  /** For the audit trail. */
+  readonly onAction: (action: AdminAction) => void;
 }
 
 export function isLoopback(host: string): boolean {
@@ -221,6 +243,7 @@ export class AdminServer {
 
   #serve(route: Route, via: Via, response: HttpResponse, request: HttpRequest): void {
     const exchange = this.#open(response, route);
+    const tell = this.#actionTeller(route, via, request);
     let params: Params;
     try {
       if (this.#closing) throw new ApiError(503, 'CFS_CLOSED', 'the agent is closing');
@@ -233,17 +256,43 @@ export class AdminServer {
       checkAccess(route, via, request);
       params = Params.parse(query, route.params);
     } catch (error) {
+      tell(error);
       void exchange.fail(error);
       return;
     }
     const { body, signal } = exchange;
     const work = async (): Promise<void> => {
-      await exchange.answer(await route.handle(this.#options.target, { params, body, signal }));
+      const reply = await route.handle(this.#options.target, { params, body, signal });
+      tell(undefined);
+      await exchange.answer(reply);
     };
     work().catch((error: unknown) => {
+      tell(error);
       if (!signal.aborted) this.#logFailure(route, error);
       return exchange.fail(error);
     });
+  }
+
+  /** Reads the request while it may be read. What it gives back tells of the first outcome. */
+  #actionTeller(route: Route, via: Via, request: HttpRequest): (error: unknown) => void {
+    const { method, path, role, isJournaled } = route;
+    const query = (request.getQuery() as string | undefined) ?? '';
+    const user = request.getHeader(USER_HEADER).slice(0, USER_CHARACTERS_MAX);
+    const action = { method, path, query, via, user: user === '' ? undefined : user };
+    let told = false;
+    return (error) => {
+      if (told) return;
+      told = true;
+      if (error === undefined) {
+        if (role === 'viewer' || isJournaled === true) return;
+        this.#options.onAction({ ...action, outcome: 'ok' });
+        return;
+      }
+      const { status, code, message } = toApiError(error);
+      if (role === 'viewer' && !ACCESS_STATUSES.has(status)) return;
+      const outcome = status >= 500 ? 'failed' : 'refused';
+      this.#options.onAction({ ...action, outcome, code, message });
+    };
   }
 
   #logFailure(route: Route, error: unknown): void {

@@ -112,6 +112,7 @@ export function statusForm(node: NodeStatus, health: NodeHealth): JsonObject {
     },
     held: engine.held.map(cursorForm),
     peers: node.peers.map(peerForm),
+    audit: { ...node.audit },
     strangers_refused: Object.fromEntries(node.strangersRefused),
     recent_errors: node.recentErrors.map(errorForm),
   };

@@ -39,6 +39,12 @@ function queryText(query: Query): string {
   return text === '' ? '' : `?${text}`;
 }
 
+/** Who asks, for the agent's audit trail: whoever used sudo, where somebody did. */
+function userHeader(): Record<string, string> {
+  const name = process.env['SUDO_USER'] ?? process.env['USER'] ?? '';
+  return /^[\w.@-]{1,64}$/.test(name) ? { 'x-cfs-user': name } : {};
+}
+
 function unreachable(socketPath: string, error: NodeJS.ErrnoException): CliError {
   const closed = 'it closed the connection without an answer; is that the socket of an agent?';
   const reasons: Record<string, string> = {
@@ -128,7 +134,7 @@ export class AgentClient {
         agent: false,
         // Not "close": Node ends a request with an empty write, which fails (EPIPE), and the answer is
         // lost, if the agent has answered and closed by then. This side closes after the answer.
-        headers: { connection: 'keep-alive' },
+        headers: { connection: 'keep-alive', ...userHeader() },
       });
       started.once('response', resolve);
       // The same empty write may fail after the answer, when the request no longer listens.

@@ -1,6 +1,7 @@
 /** `cfs admin replication ...` */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { addAuditCommand } from './audit-commands';
 import { ExitCode } from './cli-error';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
@@ -151,4 +152,6 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
     .option('--aggressive', 'checkpoint first, keep no retention')
     .option('--audit-only', 'say what would be deleted, delete nothing')
     .action((options: CollectOptions) => collect(new CliContext(io, options)));
+
+  addAuditCommand(replication, io, setExitCode);
 }

@@ -106,6 +106,16 @@ function listeningText(status: JsonObject): string {
   return port === '' ? 'no' : `${textAt(listening, 'host')} port ${port}`;
 }
 
+function auditText(audit: JsonObject): string {
+  const dropped = numberAt(audit, 'dropped');
+  return (
+    `event ${formatCount(numberAt(audit, 'seq'))}, ${formatBytes(numberAt(audit, 'bytes'))} in ` +
+    formatNouns(numberAt(audit, 'files'), 'file') +
+    (dropped === 0 ? '' : `, ${formatCount(dropped)} dropped`) +
+    (audit['failing'] === true ? ', the disk does not take it' : '')
+  );
+}
+
 function detailPairs(status: JsonObject): [string, string][] {
   const recovery = objectAt(status, 'recovery');
   return [
@@ -114,6 +124,7 @@ function detailPairs(status: JsonObject): [string, string][] {
     ['incarnation', textAt(status, 'incarnation')],
     ['epoch', textAt(status, 'epoch')],
     ['data', textAt(status, 'data_dir')],
+    ['audit trail', auditText(objectAt(status, 'audit'))],
     ['appended', `${formatCount(numberAt(status, 'entries_appended'))} entries since start`],
     ['merged', `${formatCount(numberAt(status, 'entries_merged'))} entries of peers`],
     [

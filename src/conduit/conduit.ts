@@ -55,7 +55,14 @@ import {
 import type { SessionSettings } from './session-options';
 import { TcpLink } from './tcp-link';
 import type { TlsMaterial } from './tls';
-import type { CloseReason, LocalStatus, PeerCounters, PeerStatus, Session } from './types';
+import type {
+  CloseReason,
+  LocalStatus,
+  PeerCounters,
+  PeerStatus,
+  RefusedConnection,
+  Session,
+} from './types';
 
 export interface PeerOptions {
   readonly site: number;
@@ -115,6 +122,8 @@ export interface ConduitEvents {
   session: [session: Session];
   /** That session is over, after its own `onClose`. */
   down: [session: Session, reason: CloseReason];
+  /** Somebody was turned away, by either side, before a session was up. */
+  refused: [refused: RefusedConnection];
 }
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
@@ -202,6 +211,7 @@ export class Conduit extends EventEmitter<ConduitEvents> {
       {
         onUp: (session) => this.emit('session', session),
         onDown: (session, reason) => this.emit('down', session, reason),
+        onRefused: (refused) => this.emit('refused', refused),
       },
     );
   }
@@ -239,6 +249,8 @@ export class Conduit extends EventEmitter<ConduitEvents> {
   private onRefusal(code: EndCode, address: string, reason: string): void {
     this.strangerRefusals.set(code, (this.strangerRefusals.get(code) ?? 0) + 1);
     this.settings.log.warn({ code, address, reason }, 'connection refused');
+    const refused = { code, message: reason, address, site: undefined };
+    this.emit('refused', { ...refused, dialled: false, byPeer: false });
   }
 }
 

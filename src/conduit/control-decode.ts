@@ -4,7 +4,7 @@ import { ByteBuffer } from 'flatbuffers';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, refusalOfNumber } from './errors';
 import type { IncomingMessage } from './messages';
-import type { OriginCursor, PeerHello, ShardSeq } from './types';
+import type { AuditHead, OriginCursor, PeerHello, ShardSeq } from './types';
 
 /** Throws unless the bytes are a valid Control within the limits: VerifyControl of the native core. */
 export type VerifyControl = (bytes: Uint8Array) => void;
@@ -52,6 +52,7 @@ export function decodeControl(bytes: Uint8Array, verify: VerifyControl): Incomin
           epoch: heartbeat.epoch(),
           headLsn: heartbeat.headLsn(),
           oldestUnackedUs: safeNumber('oldest_unacked_us', heartbeat.oldestUnackedUs()),
+          ...decodeAuditHead(heartbeat.auditHead()),
         },
       };
     }
@@ -87,6 +88,16 @@ type Table = Parameters<schema.Control['message']>[0];
 function read<T extends Table>(control: schema.Control, table: T): T {
   control.message(table);
   return table;
+}
+
+function decodeAuditHead(head: schema.AuditHead | null): { auditHead?: AuditHead } {
+  if (head === null) return {};
+  const hash = Buffer.alloc(32);
+  const words = [head.hash0(), head.hash1(), head.hash2(), head.hash3()];
+  words.forEach((word, index) => hash.writeBigUInt64LE(word, index * 8));
+  return {
+    auditHead: { seq: safeNumber('audit_head.seq', head.seq()), hash: hash.toString('hex') },
+  };
 }
 
 function decodeHello(hello: schema.Hello): PeerHello {

@@ -3,9 +3,9 @@ import { Builder, type Offset } from 'flatbuffers';
 
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, REFUSE_CODES } from './errors';
-import type { HelloMessage, OutgoingMessage } from './messages';
+import type { HeartbeatMessage, HelloMessage, OutgoingMessage } from './messages';
 import { CONTROL_BYTES_MAX, ORIGINS_MAX, SHARDS_PER_MESSAGE, TEXT_BYTES_MAX } from './protocol';
-import type { OriginCursor } from './types';
+import type { AuditHead, OriginCursor } from './types';
 
 const BUILDER_BYTES_START = 256;
 
@@ -84,18 +84,7 @@ function encodeMessage(
       ];
     }
     case 'heartbeat':
-      return [
-        schema.ControlMessage.Heartbeat,
-        schema.Heartbeat.createHeartbeat(
-          builder,
-          BigInt(message.seq),
-          wholeUs(message.sentMonoUs),
-          wholeUs(message.wallUs),
-          message.status.epoch,
-          message.status.headLsn,
-          wholeUs(message.status.oldestUnackedUs),
-        ),
-      ];
+      return [schema.ControlMessage.Heartbeat, encodeHeartbeat(builder, message)];
     case 'heartbeatReply':
       return [
         schema.ControlMessage.HeartbeatReply,
@@ -118,6 +107,28 @@ function encodeMessage(
       return [schema.ControlMessage.Refuse, schema.Refuse.createRefuse(builder, code, text)];
     }
   }
+}
+
+function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {
+  const { epoch, headLsn, oldestUnackedUs, auditHead } = message.status;
+  schema.Heartbeat.startHeartbeat(builder);
+  schema.Heartbeat.addSeq(builder, BigInt(message.seq));
+  schema.Heartbeat.addSentMonoUs(builder, wholeUs(message.sentMonoUs));
+  schema.Heartbeat.addWallUs(builder, wholeUs(message.wallUs));
+  schema.Heartbeat.addEpoch(builder, epoch);
+  schema.Heartbeat.addHeadLsn(builder, headLsn);
+  schema.Heartbeat.addOldestUnackedUs(builder, wholeUs(oldestUnackedUs));
+  if (auditHead !== undefined) {
+    schema.Heartbeat.addAuditHead(builder, encodeAuditHead(builder, auditHead));
+  }
+  return schema.Heartbeat.endHeartbeat(builder);
+}
+
+function encodeAuditHead(builder: Builder, { seq, hash }: AuditHead): Offset {
+  const bytes = Buffer.from(hash, 'hex');
+  const word = (index: number): bigint => bytes.readBigUInt64LE(index * 8);
+  const words = [word(0), word(1), word(2), word(3)] as const;
+  return schema.AuditHead.createAuditHead(builder, BigInt(seq), ...words);
 }
 
 function encodeHello(builder: Builder, { hello }: HelloMessage): Offset {

@@ -9,7 +9,7 @@ import { BACKOFF_START, stepBackoff, type BackoffEvent, type BackoffOptions } fr
 import { countEnd, newCounters } from './counters';
 import { ENDPOINTS_START, stepEndpoints, type Endpoint } from './endpoints';
 import type { Timer } from './environment';
-import { ConduitError, isOrderly, type EndCode, type UseCode } from './errors';
+import { ConduitError, isOrderly, isRefusal, type EndCode, type UseCode } from './errors';
 import { checkIdentity, identify, type IdentityOf } from './identity';
 import { refuseLink, type Link, type RemoteIdentity } from './link';
 import type { AcceptedChannel } from './listener';
@@ -17,7 +17,7 @@ import { ConduitSession } from './session';
 import type { SessionSettings } from './session-options';
 import { TcpLink } from './tcp-link';
 import { dialTls, type Dial, type TlsMaterial } from './tls';
-import type { CloseReason, PeerCounters } from './types';
+import type { CloseReason, PeerCounters, RefusedConnection } from './types';
 
 export interface PeerSettings {
   readonly site: number;
@@ -35,6 +35,8 @@ export interface PeerSettings {
 export interface PeerOwner {
   onUp(session: ConduitSession): void;
   onDown(session: ConduitSession, reason: CloseReason): void;
+  /** No session came of it, as one side turned the other away. */
+  onRefused(refused: RefusedConnection): void;
 }
 
 export class PeerConnection {
@@ -103,7 +105,7 @@ export class PeerConnection {
       (error: unknown) => {
         this.dial = undefined;
         if (!(error instanceof ConduitError)) throw error;
-        this.onDialFailed(error.code, error.message);
+        this.onDialFailed(error.code, error.message, endpoint);
       },
     );
   }
@@ -129,12 +131,12 @@ export class PeerConnection {
         this.startSession(link, true, sinceUs, () => undefined);
       } else {
         refuseLink(link, objection.code, objection.message);
-        this.onDialFailed(objection.code, `${address}: ${objection.message}`);
+        this.onDialFailed(objection.code, `${address}: ${objection.message}`, endpoint);
       }
     } catch (error) {
       if (!(error instanceof ConduitError)) throw error;
       socket.destroy();
-      this.onDialFailed(error.code, error.message);
+      this.onDialFailed(error.code, error.message, endpoint);
     }
   }
 
@@ -197,16 +199,27 @@ export class PeerConnection {
     if (wasUp) this.standing = undefined;
     this.logEnd(wasUp ? 'peer is down' : 'handshake failed', reason.code, reason.message);
     if (wasUp) this.owner.onDown(session, reason);
+    else this.tellRefused(session.address, session.dialled, reason);
     // An endpoint that refuses a duplicate is a good endpoint.
     if (session.dialled && !wasUp && reason.code !== 'duplicate') this.dialNextEndpoint();
     else this.dialLater(wasUp ? 'down' : 'failed');
   }
 
-  private onDialFailed(code: EndCode | UseCode, message: string): void {
+  private onDialFailed(code: EndCode | UseCode, message: string, endpoint: Endpoint): void {
     if (this.closing) return;
     countEnd(this.counters, code);
     this.logEnd('dial failed', code, message);
+    this.tellRefused(`${endpoint.host}:${endpoint.port}`, true, { code, message, byPeer: false });
     this.dialNextEndpoint();
+  }
+
+  private tellRefused(
+    address: string,
+    dialled: boolean,
+    { code, message, byPeer }: Pick<RefusedConnection, 'code' | 'message' | 'byPeer'>,
+  ): void {
+    if (!isRefusal(code) || isOrderly(code)) return;
+    this.owner.onRefused({ code, message, address, site: this.settings.site, dialled, byPeer });
   }
 
   private dialNextEndpoint(): void {

@@ -1,4 +1,4 @@
-import type { EndCode, RefusalCode } from './errors';
+import type { EndCode, RefusalCode, UseCode } from './errors';
 
 /**
  * The words of the conduit: what its users hold in their hands. `conduit.ts` tells how they are used.
@@ -81,6 +81,13 @@ export interface LocalStatus {
   readonly cursors: readonly OriginCursor[];
 }
 
+/** The last line of an audit trail, and the hash that stands for everything up to it. */
+export interface AuditHead {
+  readonly seq: number;
+  /** SHA-256 as 64 hex digits. */
+  readonly hash: string;
+}
+
 /** Rides on every heartbeat. */
 export interface PeerStatus {
   readonly epoch: bigint;
@@ -88,6 +95,8 @@ export interface PeerStatus {
   readonly headLsn: bigint;
   /** Age of the oldest entry that the listener has not acked, 0 if there is none. Microseconds. */
   readonly oldestUnackedUs: number;
+  /** Now and then: where the speaker's audit trail ends. Peers of before audit trails never say. */
+  readonly auditHead?: AuditHead;
 }
 
 /** What heartbeats have measured. `undefined` until the first reply. */
@@ -120,6 +129,20 @@ export interface PeerCounters {
   errors: number;
   /** By stable reason, such as "wrong_origin"; ours of them and theirs of us. */
   refusals: Map<string, number>;
+}
+
+/** A connection that came to nothing, because one side turned the other away. */
+export interface RefusedConnection {
+  /** A stable reason, such as "expired" or "wrong_site". */
+  readonly code: EndCode | UseCode;
+  readonly message: string;
+  /** Of the other side. */
+  readonly address: string;
+  /** The configured peer that it is or was to be; undefined for a stranger. */
+  readonly site: number | undefined;
+  readonly dialled: boolean;
+  /** True if the other side refused us. */
+  readonly byPeer: boolean;
 }
 
 /** Why a session is over. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 
 import { logLevels } from '../telemetry/log';
 import * as is from './keys';
-import { GIB, isLoopback, KIB, MIB, TIB } from './values';
+import { formatByteSize, GIB, isLoopback, KIB, MIB, TIB } from './values';
 
 export const DEFAULT_CONDUIT_PORT = 9500;
 export const DEFAULT_ADMIN_PORT = 9501; // 9090 is Prometheus's own
@@ -257,6 +257,40 @@ const http = is.withRule(
         },
 );
 
+const audit = is.withRule(
+  is.group(
+    {
+      retentionDays: is.wholeNumber(
+        { min: 1, max: 36_500, default: 365 },
+        { about: 'What is older is deleted, a file at a time.', live: true },
+      ),
+      retentionBytes: is.byteSize(
+        { min: 128 * KIB, max: TIB, default: 256 * MIB },
+        { about: 'What is over this is deleted, the oldest file first.', live: true },
+      ),
+      fileBytes: is.byteSize(
+        { min: 64 * KIB, max: GIB, default: 8 * MIB },
+        { about: 'Size at which a new file is begun. At most half of retention_bytes.' },
+      ),
+    },
+    {
+      about:
+        'The audit trail, in data_dir/audit: a chain of hashes, whose end the peers keep. ' +
+        '`cfs admin replication audit` reads and verifies it.',
+    },
+  ),
+  ({ fileBytes, retentionBytes }) =>
+    2 * fileBytes <= retentionBytes
+      ? undefined
+      : {
+          path: ['fileBytes'],
+          message:
+            `${formatByteSize(fileBytes)} is more than half of retention_bytes ` +
+            `(${formatByteSize(retentionBytes)}): expected at most ` +
+            formatByteSize(Math.floor(retentionBytes / 2)),
+        },
+);
+
 const admin = is.group(
   {
     socket: is.optionalText(is.pathRule, {
@@ -294,6 +328,7 @@ export const configSchema = is.withRule(
       batch: is.optionalGroup(batch),
       conduit: is.optionalGroup(conduit),
       admin: is.optionalGroup(admin),
+      audit: is.optionalGroup(audit),
       log: is.optionalGroup(log),
     },
     { about: 'One node of ClaudeFS replication.' },

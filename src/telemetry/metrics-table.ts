@@ -270,4 +270,25 @@ const engine: readonly MetricDefinition[] = [
   },
 ];
 
-export const METRICS: readonly MetricDefinition[] = [...lag, ...flow, ...links, ...engine];
+const audit: readonly MetricDefinition[] = [
+  ofNode(
+    'counter',
+    'audit_events_total',
+    'Events written to the audit trail.',
+    (status) => status.audit.events,
+  ),
+  ofNode(
+    'counter',
+    'audit_dropped_total',
+    'Events that the audit trail lost because more came than could wait.',
+    (status) => status.audit.dropped,
+  ),
+];
+
+export const METRICS: readonly MetricDefinition[] = [
+  ...lag,
+  ...flow,
+  ...links,
+  ...engine,
+  ...audit,
+];

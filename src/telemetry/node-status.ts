@@ -72,6 +72,20 @@ export interface PeerStatus {
   readonly errors: ReadonlyMap<string, number>;
 }
 
+/** The audit trail, as far as it is durable. */
+export interface AuditStatus {
+  /** Its last line: number and hash. */
+  readonly seq: number;
+  readonly hash: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Since the node was opened: written, and lost because more came than could wait. */
+  readonly events: number;
+  readonly dropped: number;
+  /** True while the disk does not take it. */
+  readonly failing: boolean;
+}
+
 export interface NodeStatus {
   readonly site: number;
   readonly name: string;
@@ -85,6 +99,7 @@ export interface NodeStatus {
   readonly unixMs: number;
   readonly engine: EngineStatus;
   readonly peers: readonly PeerStatus[];
+  readonly audit: AuditStatus;
   /** Connections turned away that are no configured peer's, by stable reason such as "expired". */
   readonly strangersRefused: ReadonlyMap<string, number>;
   /** The latest, newest first. */

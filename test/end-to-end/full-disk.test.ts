@@ -95,6 +95,10 @@ test(
     assert.ok((await other.names()).has('/after'));
     assert.ok((await agent.names()).has('/from-other'));
     assert.equal(await agent.dump(), await other.dump());
+    const told = await agent.request('GET', '/replication/audit?filter=disk.full');
+    assert.match(told.text, /"code":"CFS_DISK_FULL"/);
+    const verified = await agent.request('GET', '/replication/audit/verify');
+    assert.match(verified.text, /"whole":true/);
     t.diagnostic(`${names.length} appends acked before the disk was full, all there after it`);
   },
 );

@@ -41,6 +41,14 @@ function putBack(cluster: Cluster, copy: string): void {
 
 const recent = (node: Node, code: string): boolean =>
   node.status().recentErrors.some((error) => error.code === code);
+async function audited(node: Node, filter: string): Promise<string> {
+  const signal = AbortSignal.timeout(60_000);
+  let text = '';
+  for await (const lines of node.audit.lines({ filter, oldest: false, follow: false, signal })) {
+    text += lines;
+  }
+  return text;
+}
 const counted = (node: Node, peer: number, code: string): number =>
   node
     .status()
@@ -57,6 +65,7 @@ test('a data directory put back to an older copy in place is noticed, and goes o
   await waitUntil('it is noticed', () => recent(a, 'CFS_ROLLED_BACK') && shutOut());
   assert.equal(a.health().state, 'DOWN');
   assert.ok(counted(a, 2, 'CFS_ROLLED_BACK') > 0);
+  assert.match(await audited(a, 'journal.rolled_back site=2'), /up to LSN/);
   await assert.rejects(a.append({ op: 'mkdir', path: '/new' }), /older copy.*restarted/);
   assert.deepEqual(pathsOf(await assertSameTree(b)), ['/lost', '/old']);
   await a.close();
@@ -86,6 +95,7 @@ for (const [what, written] of [
     a = await cluster.open(1);
     await waitUntil('it is noticed', () => recent(a, 'CFS_DIVERGED'));
     assert.ok(counted(a, 2, 'CFS_DIVERGED') > 0);
+    assert.match(await audited(a, 'journal.diverged site=2'), /has another entry/);
     assert.equal(a.health().state, 'DOWN');
     await assert.rejects(a.append({ op: 'mkdir', path: '/new' }), { code: 'CFS_STOPPED' });
     await a.close();

@@ -39,9 +39,12 @@ const roomKnows: Readonly<Record<string, readonly string[]>> = {
   bindings: [],
   telemetry: ['bindings'],
   config: ['telemetry'],
-  // The admin API shows a node, and the CLI talks to that API and makes certificates.
-  admin: [...everyCapabilityKnows, 'top'],
-  cli: [...everyCapabilityKnows, 'admin', 'security', 'top'],
+  // It writes lines and judges them: what happens, it is told by others.
+  audit: ['config'],
+  // The admin API shows a node, and the CLI talks to that API, makes certificates, and
+  // verifies an audit trail that no agent has open.
+  admin: [...everyCapabilityKnows, 'audit', 'top'],
+  cli: [...everyCapabilityKnows, 'admin', 'audit', 'security', 'top'],
 };
 
 /** Names that end in Max and bound nothing: each says why it may live outside limits.h. */

@@ -30,6 +30,8 @@ struct ReadyBuilder;
 struct Ack;
 struct AckBuilder;
 
+struct AuditHead;
+
 struct Heartbeat;
 struct HeartbeatBuilder;
 
@@ -253,6 +255,47 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) ShardSeq FLATBUFFERS_FINAL_CLASS {
   }
 };
 FLATBUFFERS_STRUCT_END(ShardSeq, 16);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) AuditHead FLATBUFFERS_FINAL_CLASS {
+ private:
+  uint64_t seq_;
+  uint64_t hash0_;
+  uint64_t hash1_;
+  uint64_t hash2_;
+  uint64_t hash3_;
+
+ public:
+  AuditHead()
+      : seq_(0),
+        hash0_(0),
+        hash1_(0),
+        hash2_(0),
+        hash3_(0) {
+  }
+  AuditHead(uint64_t _seq, uint64_t _hash0, uint64_t _hash1, uint64_t _hash2, uint64_t _hash3)
+      : seq_(flatbuffers::EndianScalar(_seq)),
+        hash0_(flatbuffers::EndianScalar(_hash0)),
+        hash1_(flatbuffers::EndianScalar(_hash1)),
+        hash2_(flatbuffers::EndianScalar(_hash2)),
+        hash3_(flatbuffers::EndianScalar(_hash3)) {
+  }
+  uint64_t seq() const {
+    return flatbuffers::EndianScalar(seq_);
+  }
+  uint64_t hash0() const {
+    return flatbuffers::EndianScalar(hash0_);
+  }
+  uint64_t hash1() const {
+    return flatbuffers::EndianScalar(hash1_);
+  }
+  uint64_t hash2() const {
+    return flatbuffers::EndianScalar(hash2_);
+  }
+  uint64_t hash3() const {
+    return flatbuffers::EndianScalar(hash3_);
+  }
+};
+FLATBUFFERS_STRUCT_END(AuditHead, 40);
 
 struct OriginCursor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef OriginCursorBuilder Builder;
@@ -751,7 +794,8 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_WALL_US = 8,
     VT_EPOCH = 10,
     VT_HEAD_LSN = 12,
-    VT_OLDEST_UNACKED_US = 14
+    VT_OLDEST_UNACKED_US = 14,
+    VT_AUDIT_HEAD = 16
   };
   uint64_t seq() const {
     return GetField<uint64_t>(VT_SEQ, 0);
@@ -771,6 +815,9 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint64_t oldest_unacked_us() const {
     return GetField<uint64_t>(VT_OLDEST_UNACKED_US, 0);
   }
+  const cfsrepl::schema::AuditHead *audit_head() const {
+    return GetStruct<const cfsrepl::schema::AuditHead *>(VT_AUDIT_HEAD);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint64_t>(verifier, VT_SEQ, 8) &&
@@ -779,6 +826,7 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_EPOCH, 8) &&
            VerifyField<uint64_t>(verifier, VT_HEAD_LSN, 8) &&
            VerifyField<uint64_t>(verifier, VT_OLDEST_UNACKED_US, 8) &&
+           VerifyField<cfsrepl::schema::AuditHead>(verifier, VT_AUDIT_HEAD, 8) &&
            verifier.EndTable();
   }
 };
@@ -805,6 +853,9 @@ struct HeartbeatBuilder {
   void add_oldest_unacked_us(uint64_t oldest_unacked_us) {
     fbb_.AddElement<uint64_t>(Heartbeat::VT_OLDEST_UNACKED_US, oldest_unacked_us, 0);
   }
+  void add_audit_head(const cfsrepl::schema::AuditHead *audit_head) {
+    fbb_.AddStruct(Heartbeat::VT_AUDIT_HEAD, audit_head);
+  }
   explicit HeartbeatBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -823,7 +874,8 @@ inline flatbuffers::Offset<Heartbeat> CreateHeartbeat(
     uint64_t wall_us = 0,
     uint64_t epoch = 0,
     uint64_t head_lsn = 0,
-    uint64_t oldest_unacked_us = 0) {
+    uint64_t oldest_unacked_us = 0,
+    const cfsrepl::schema::AuditHead *audit_head = nullptr) {
   HeartbeatBuilder builder_(_fbb);
   builder_.add_oldest_unacked_us(oldest_unacked_us);
   builder_.add_head_lsn(head_lsn);
@@ -831,6 +883,7 @@ inline flatbuffers::Offset<Heartbeat> CreateHeartbeat(
   builder_.add_wall_us(wall_us);
   builder_.add_sent_mono_us(sent_mono_us);
   builder_.add_seq(seq);
+  builder_.add_audit_head(audit_head);
   return builder_.Finish();
 }
 

@@ -66,6 +66,15 @@ export const nodeStatus: NodeStatus = {
   unixMs: 1_060_000,
   engine: engineStatus,
   peers: [],
+  audit: {
+    seq: 5,
+    hash: 'ab'.repeat(32),
+    files: 1,
+    bytes: 900,
+    events: 5,
+    dropped: 0,
+    failing: false,
+  },
   strangersRefused: new Map([['expired', 2]]),
   recentErrors: [],
 };
@@ -118,6 +127,8 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     appendLines: notUsed,
     tailLines: notUsed,
     importTree: notUsed,
+    auditLines: notUsed,
+    verifyAudit: notUsed,
     tlsStatus: notUsed,
     ...change,
   };
@@ -140,6 +151,7 @@ export async function openServer(
     socketMode: 0o600,
     http: { host: '127.0.0.1', port: 0 },
     log: silent,
+    onAction: () => undefined,
     ...options,
   });
   t.after(() => server.close(0));

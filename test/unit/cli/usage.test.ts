@@ -70,6 +70,21 @@ const wrongUsage: readonly [string, readonly string[], RegExp][] = [
     /at least 100/,
   ],
   [
+    'an anchor that is verified with nothing',
+    ['admin', 'replication', 'audit', '--anchor', `7:${'ab'.repeat(32)}`],
+    /expected --verify with them/,
+  ],
+  [
+    'a part of a trail to verify',
+    ['admin', 'replication', 'audit', '--verify', '--since', '2h'],
+    /--verify: expected only --anchor and --directory with it/,
+  ],
+  [
+    'a tail of nothing',
+    ['admin', 'replication', 'audit', '--tail', '0'],
+    /Expected a whole number from 1 to 100000/,
+  ],
+  [
     'a site that is none',
     ['admin', 'tls', 'init', '--dir', 'x', '--site', 'oslo'],
     /Expected ID or ID:HOST/,

@@ -50,6 +50,18 @@ test('every message goes over the wire and back', () => {
       wallUs: 1_700_000_000_000_000,
       status: { epoch: 3n, headLsn: LSN_MAX, oldestUnackedUs: 42 },
     },
+    {
+      kind: 'heartbeat',
+      seq: 6,
+      sentMonoUs: 124,
+      wallUs: 1_700_000_000_000_000,
+      status: {
+        epoch: 3n,
+        headLsn: LSN_MAX,
+        oldestUnackedUs: 0,
+        auditHead: { seq: 4711, hash: `0123456789abcdef${'fe'.repeat(24)}` },
+      },
+    },
     { kind: 'heartbeatReply', seq: 5, sentMonoUs: 123, wallUs: 1_700_000_000_000_000 },
     { kind: 'drain', reason: 'maintenance' },
     { kind: 'drainDone' },

@@ -66,6 +66,7 @@ test('the least configuration gets every default', (context) => {
       socket: join(folder, 'data/admin.sock'),
       http: { enabled: true, host: '127.0.0.1', port: 9501 },
     },
+    audit: { retentionDays: 365, retentionBytes: 268435456, fileBytes: 8388608 },
     log: { level: 'info' },
   });
 });
@@ -168,6 +169,14 @@ const wrongValues: readonly [extra: string, issue: RegExp][] = [
     /^batch\.delay_ms_max: "1y": expected a time from 0 ms to 10000 ms/,
   ],
   ['conduit: { window_bytes: 1MiB }', /^conduit\.window_bytes: "1MiB": expected a size from/],
+  [
+    'audit: { retention_days: 0 }',
+    /^audit\.retention_days: 0: expected a whole number from 1 to 36500/,
+  ],
+  [
+    'audit: { retention_bytes: 1KiB }',
+    /^audit\.retention_bytes: "1KiB": expected a size from 128KiB/,
+  ],
   ['log: { level: loud }', /^log\.level: "loud": expected trace, debug, info, warn, error, fatal/],
   [
     'admin: { http: { enabled: yes please } }',
@@ -195,6 +204,10 @@ const brokenRules: readonly [extra: string, issue: string][] = [
   [
     'conduit: { heartbeat_interval_ms: 500 }',
     'conduit.heartbeat_timeout_ms: 900 is less than twice heartbeat_interval_ms (500): expected at least 1000',
+  ],
+  [
+    'audit: { retention_bytes: 1MiB, file_bytes: 1MiB }',
+    'audit.file_bytes: 1MiB is more than half of retention_bytes (1MiB): expected at most 512KiB',
   ],
   [
     'conduit: { reconnect: { delay_ms_min: 60s } }',

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { EngineStatus } from '../../../bindings';
 import { NodeMetrics } from '../../../src/telemetry/metrics';
 import { METRICS } from '../../../src/telemetry/metrics-table';
-import type { NodeStatus, PeerStatus } from '../../../src/telemetry/node-status';
+import type { AuditStatus, NodeStatus, PeerStatus } from '../../../src/telemetry/node-status';
 
 /** What a test does not name is 0. */
 function zeroElse<T extends object>(named: Partial<T>): T {
@@ -45,6 +45,7 @@ const known: Partial<PeerStatus> = {
 const peer = zeroElse<PeerStatus>(known);
 
 const status = {
+  audit: zeroElse<AuditStatus>({ events: 12, dropped: 3 }),
   site: 1,
   name: 'oslo',
   clusterName: 'test',
@@ -90,6 +91,8 @@ const expected = [
   'claudefs_replication_journal_bytes 4096',
   'claudefs_replication_journal_sync_seconds_total 2.5',
   'claudefs_replication_checkpoint_age_seconds 0',
+  'claudefs_replication_audit_events_total 12',
+  'claudefs_replication_audit_dropped_total 3',
   'claudefs_replication_info{site="oslo",cluster="test",version="1.2.3",io="posix"} 1',
 ];
 

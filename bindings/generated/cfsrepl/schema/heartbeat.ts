@@ -2,6 +2,9 @@
 
 import * as flatbuffers from 'flatbuffers';
 
+import { AuditHead } from '../../cfsrepl/schema/audit-head';
+
+
 export class Heartbeat {
   bb: flatbuffers.ByteBuffer|null = null;
   bb_pos = 0;
@@ -50,8 +53,13 @@ oldestUnackedUs():bigint {
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
 }
 
+auditHead(obj?:AuditHead):AuditHead|null {
+  const offset = this.bb!.__offset(this.bb_pos, 16);
+  return offset ? (obj || new AuditHead()).__init(this.bb_pos + offset, this.bb!) : null;
+}
+
 static startHeartbeat(builder:flatbuffers.Builder) {
-  builder.startObject(6);
+  builder.startObject(7);
 }
 
 static addSeq(builder:flatbuffers.Builder, seq:bigint) {
@@ -78,19 +86,13 @@ static addOldestUnackedUs(builder:flatbuffers.Builder, oldestUnackedUs:bigint) {
   builder.addFieldInt64(5, oldestUnackedUs, BigInt('0'));
 }
 
+static addAuditHead(builder:flatbuffers.Builder, auditHeadOffset:flatbuffers.Offset) {
+  builder.addFieldStruct(6, auditHeadOffset, 0);
+}
+
 static endHeartbeat(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createHeartbeat(builder:flatbuffers.Builder, seq:bigint, sentMonoUs:bigint, wallUs:bigint, epoch:bigint, headLsn:bigint, oldestUnackedUs:bigint):flatbuffers.Offset {
-  Heartbeat.startHeartbeat(builder);
-  Heartbeat.addSeq(builder, seq);
-  Heartbeat.addSentMonoUs(builder, sentMonoUs);
-  Heartbeat.addWallUs(builder, wallUs);
-  Heartbeat.addEpoch(builder, epoch);
-  Heartbeat.addHeadLsn(builder, headLsn);
-  Heartbeat.addOldestUnackedUs(builder, oldestUnackedUs);
-  return Heartbeat.endHeartbeat(builder);
-}
 }
