@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type Agent, type Answer, Cluster } from './support/cluster';
 
 const CLI = join(__dirname, '../../src/cli/main.js');
@@ -44,6 +45,15 @@ const BAD_LINES: readonly (readonly [string, string | Buffer, RegExp])[] = [
   ['type bits of no kind', '{"op":"create","path":"/x","mode":61440}', /mode: /],
   ['a number below its range', '{"op":"create","path":"/x","uid":-1}', /uid: .*got -1/],
   ['a number above its range', '{"op":"create","path":"/x","uid":4294967296}', /uid: /],
+  [
+    'a number of 2^32 - 1 beyond its range',
+    '{"op":"create","path":"/x","mode":4294967295}',
+    /mode: /,
+  ],
+  ['a length of -1', '{"op":"truncate","path":"/before","size":-1}', /size: .*got -1/],
+  ['a length of -1 as text', '{"op":"write","path":"/before","size":"-1"}', /size: /],
+  ['a length that is no whole number', '{"op":"write","path":"/before","size":0.5}', /size: /],
+  ['no length', '{"op":"truncate","path":"/before"}', /size: /],
   ['2^64', '{"op":"truncate","path":"/before","size":"18446744073709551616"}', /size: /],
   ['an inode 0', '{"op":"setattr","inode":0,"uid":1}', /inode: /],
   ['an inode that is not there', '{"op":"setattr","inode":"99999","uid":1}', /99999/],
@@ -51,6 +61,10 @@ const BAD_LINES: readonly (readonly [string, string | Buffer, RegExp])[] = [
   ['UTF-8 that is cut', Buffer.from([0x22, 0xe6, 0xbc]), /expected UTF-8/],
   ['half a surrogate pair', '{"op":"mkdir","path":"/\\ud800"}', /path: /],
   ['JSON that is cut', '{"op":"mkdir","path":"/x"', /not JSON/],
+  ['JSON nested without end', '['.repeat(MIB / 2), /not JSON/],
+  ['compressed JSON', gzipSync('x'.repeat(MIB)), /expected UTF-8|not JSON/],
+  ['a frame of the journal', Buffer.from('CFRP\0\x01\xff\xff\xff\xff', 'latin1'), /expected UTF-8/],
+  ['a field from nowhere', '{"op":"mkdir","path":"/x","__proto__":{}}', /__proto__: /],
   ['two objects', '{"op":"mkdir","path":"/x"}{}', /not JSON/],
   ['a list', '[]', /expected a JSON object/],
   ['null', 'null', /expected a JSON object/],

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "base/limits.h"
 #include "io/io_error.h"
@@ -439,27 +440,31 @@ size_t MemoryDisk::unsynced_count() const {
   return unsynced_.size();
 }
 
-std::unique_ptr<MemoryDisk> MemoryDisk::AfterCrash(
-    const std::function<bool(size_t)>& survives) const {
+std::unique_ptr<MemoryDisk> MemoryDisk::AfterProcessDeath() const {
   std::lock_guard<std::mutex> lock(mutex_);
   auto disk = std::make_unique<MemoryDisk>(MixInode(random_state_));
-  *disk->durable_ = *durable_;
-  for (size_t i = 0; i < unsynced_.size(); i++) {
-    if (survives(i)) unsynced_[i].ApplyTo(disk->durable_.get());
-  }
-  // What lies in a directory that was lost is lost. Parents sort before what they hold.
-  std::erase_if(disk->durable_->names, [&](const auto& name) {
-    return !disk->durable_->HasDirectory(DirectoryOf(name.first));
-  });
-  *disk->visible_ = *disk->durable_;
-  disk->ForgetUnreachable();
+  disk->visible_ = std::make_unique<Image>(*visible_);
+  disk->durable_ = std::make_unique<Image>(*durable_);
+  disk->unsynced_ = unsynced_;
   disk->next_inode_ = next_inode_;
   disk->capacity_bytes_ = capacity_bytes_;
   return disk;
 }
 
-std::unique_ptr<MemoryDisk> MemoryDisk::Copy() const {
-  return AfterCrash([](size_t) { return true; });
+std::unique_ptr<MemoryDisk> MemoryDisk::AfterCrash(
+    const std::function<bool(size_t)>& survives) const {
+  auto disk = AfterProcessDeath();
+  Image* durable = disk->durable_.get();
+  size_t i = 0;
+  for (const Unsynced& change : std::exchange(disk->unsynced_, {})) {
+    if (survives(i++)) change.ApplyTo(durable);
+  }
+  // What lies in a directory that was lost is lost. Parents sort before what they hold.
+  std::erase_if(durable->names,
+                [&](const auto& name) { return !durable->HasDirectory(DirectoryOf(name.first)); });
+  *disk->visible_ = *durable;
+  disk->ForgetUnreachable();
+  return disk;
 }
 
 std::vector<uint8_t> MemoryDisk::Contents(const std::string& path) const {

@@ -58,9 +58,14 @@ class MemoryDisk : public FileSystem {
   size_t unsynced_count() const;
   std::unique_ptr<MemoryDisk> AfterCrash(const std::function<bool(size_t)>& survives) const;
 
-  // A crash with everything surviving, as when only the process dies; or a copy of a data
-  // directory.
-  std::unique_ptr<MemoryDisk> Copy() const;
+  // What a process finds that starts after this one died, while the machine went on: reads show
+  // everything, and what was unsynced still is, for a later crash to keep or lose.
+  std::unique_ptr<MemoryDisk> AfterProcessDeath() const;
+
+  // A crash with everything surviving; or a copy of a data directory.
+  std::unique_ptr<MemoryDisk> Copy() const {
+    return AfterCrash([](size_t) { return true; });
+  }
 
   // The bytes of a file as a reader sees them; empty if there is none.
   std::vector<uint8_t> Contents(const std::string& path) const;

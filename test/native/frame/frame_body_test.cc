@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -146,6 +147,7 @@ TEST(FrameBody, EveryRuleOfEntriesIsChecked) {
       {"area cut", [](Parts* p) { p->payload.pop_back(); }, kBad, "payload_bytes"},
   };
   for (const Refusal& refusal : kRefusals) ExpectRefused(refusal);
+  printf("[   COUNT  ] %zu broken rules of a frame's entries\n", std::size(kRefusals));
 }
 
 TEST(FrameBody, EveryRuleOfSectionsIsChecked) {
@@ -178,6 +180,7 @@ TEST(FrameBody, EveryRuleOfSectionsIsChecked) {
       {"reserved", seen(OriginLsn(1, 1, 1, 0, 1)), kBad, "reserved"},
   };
   for (const Refusal& refusal : kRefusals) ExpectRefused(refusal);
+  printf("[   COUNT  ] %zu broken rules of a frame's sections\n", std::size(kRefusals));
 }
 
 TEST(FrameBody, EveryRuleOfShardsIsChecked) {
@@ -191,6 +194,7 @@ TEST(FrameBody, EveryRuleOfShardsIsChecked) {
       {"reserved", [](Parts* p) { p->shards[0] = ShardRange(5, 6, 3, 1, 0); }, kBad, "reserved"},
   };
   for (const Refusal& refusal : kRefusals) ExpectRefused(refusal);
+  printf("[   COUNT  ] %zu broken rules of a frame's shards\n", std::size(kRefusals));
 }
 
 TEST(FrameBody, EntryCountIsWhatTheBodyHas) {

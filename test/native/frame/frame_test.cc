@@ -3,7 +3,9 @@
 #include "frame/frame.h"
 
 #include <gtest/gtest.h>
+#include <zstd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -118,6 +120,8 @@ TEST(Frame, CutAnywhereOrContinuedIsRefused) {
     for (size_t size = 0; size < bytes.size(); ++size) {
       ASSERT_EQ(OpenStatus(Bytes(bytes).first(size)).code(), Code::kMalformed) << size;
     }
+    printf("[   COUNT  ] %zu lengths of a frame cut short (%s), all refused\n", bytes.size(),
+           std::string(CodecName(codec)).c_str());
     bytes.push_back(0);
     ExpectStatus(OpenStatus(bytes), Code::kMalformed, "length");
   }
@@ -126,19 +130,46 @@ TEST(Frame, CutAnywhereOrContinuedIsRefused) {
 TEST(Frame, AFlippedBitAnywhereIsRefused) {
   for (Codec codec : {Codec::None, Codec::Lz4, Codec::Zstd}) {
     std::vector<uint8_t> bytes = SealedFrame(codec);
-    for (size_t bit = 0; bit < 8 * bytes.size(); bit += bit < 8 * 128 ? 1 : 5) {
+    for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
       bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
       ASSERT_FALSE(OpenStatus(bytes).ok()) << CodecName(codec) << " bit " << bit;
       bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
     }
+    printf("[   COUNT  ] %zu flipped bits of a frame (%s), all refused\n", 8 * bytes.size(),
+           std::string(CodecName(codec)).c_str());
   }
+}
+
+// Behind right CRCs of the frame each entry has its own, over its header and payload.
+TEST(Frame, AChangedByteAnywhereInAnEntryIsRefusedThoughTheFramesCrcsAreRight) {
+  const std::vector<uint8_t> bytes = SmallFrame();
+  FrameScratch scratch;
+  const FrameView view = OpenFrame(bytes, &scratch).value();
+  auto offset_of = [&](const void* part) {
+    return limits::kFrameHeaderBytes +
+           static_cast<size_t>(static_cast<const uint8_t*>(part) - view.body.data());
+  };
+  size_t changed = 0;
+  auto change = [&](size_t from, size_t count) {
+    for (size_t at = from; at < from + count; ++at, ++changed) {
+      for (uint8_t bits : {0x01, 0x80, 0xff}) {
+        const uint8_t byte = bytes[at] ^ bits;
+        ASSERT_FALSE(OpenStatus(WithRightCrcs(WithField(bytes, at, byte))).ok()) << "byte " << at;
+      }
+    }
+  };
+  change(offset_of(view.entries.data()), view.entries.size_bytes());
+  change(offset_of(view.payload.data()), view.payload.size());
+  printf("[   COUNT  ] %zu bytes of entries changed behind right CRCs of the frame\n", changed);
 }
 
 TEST(Frame, EveryHeaderFieldIsChecked) {
   const std::vector<uint8_t> raw = SmallFrame();
   const std::vector<uint8_t> zstd = SealedFrame(Codec::Zstd);
   uint32_t raw_bytes = static_cast<uint32_t>(raw.size() - limits::kFrameHeaderBytes);
-  auto check = [](const std::vector<uint8_t>& frame, Code code, const std::string& part) {
+  size_t checked = 0;
+  auto check = [&](const std::vector<uint8_t>& frame, Code code, const std::string& part) {
+    ++checked;
     std::vector<uint8_t> right = WithRightCrcs(frame);
     ExpectStatus(OpenStatus(right), code, part);
     ExpectStatus(PeekFrameHeader(right).status(), code, part);
@@ -164,6 +195,7 @@ TEST(Frame, EveryHeaderFieldIsChecked) {
   check(WithField<uint32_t>(zstd, 76, ~0u), Code::kMalformed, "stored_bytes is 4294967295");
   check(WithField<uint64_t>(raw, 104, 1), Code::kMalformed, "reserved is 1");
   check(WithField<uint64_t>(raw, 112, 1), Code::kMalformed, "reserved is 1");
+  printf("[   COUNT  ] %zu wrong fields of a frame's header, each named\n", checked);
 }
 
 TEST(Frame, ARawSizeThatLiesIsRefusedByTheDecompressor) {
@@ -174,6 +206,26 @@ TEST(Frame, ARawSizeThatLiesIsRefusedByTheDecompressor) {
       std::vector<uint8_t> lie = WithRightCrcs(WithField(bytes, 72, wrong));
       ExpectStatus(OpenStatus(lie), Code::kMalformed, std::to_string(wrong));
     }
+  }
+}
+
+// 16 MiB of zeroes in some hundred bytes, behind right CRCs, whatever size its header states.
+TEST(Frame, ADecompressionBombIsRefusedWithoutRoomForIt) {
+  const std::vector<uint8_t> zeroes(4 * limits::kFrameRawBytesMax);
+  std::vector<uint8_t> bomb(ZSTD_compressBound(zeroes.size()));
+  bomb.resize(ZSTD_compress(bomb.data(), bomb.size(), zeroes.data(), zeroes.size(), 1));
+  std::vector<uint8_t> header = SealedFrame(Codec::Zstd);
+  header.resize(limits::kFrameHeaderBytes);
+  header = WithField(header, 76, static_cast<uint32_t>(bomb.size()));
+  const uint32_t least = static_cast<uint32_t>(bomb.size() + 40 * sizeof(EntryHeader));
+  const uint32_t most = limits::kFrameRawBytesMax;
+  for (uint32_t stated : {least, most, static_cast<uint32_t>(zeroes.size()), ~0u}) {
+    std::vector<uint8_t> frame = WithField(header, 72, stated);
+    frame.insert(frame.end(), bomb.begin(), bomb.end());
+    FrameScratch scratch;
+    const Status status = OpenFrame(WithRightCrcs(frame), &scratch).status();
+    EXPECT_EQ(status.code(), stated <= most ? Code::kMalformed : Code::kTooLarge) << stated;
+    EXPECT_LE(scratch.raw.size(), stated <= most ? stated : 0) << stated;
   }
 }
 
@@ -222,6 +274,8 @@ TEST(Frame, NoWordOfTheBodyIsTrusted) {
       }
     }
   }
+  printf("[   COUNT  ] %zu words of a frame's body, each 0, 1, -1 and 2^31-1\n",
+         (bytes.size() - limits::kFrameHeaderBytes) / 4);
 }
 
 }  // namespace

@@ -177,7 +177,8 @@ TEST(CheckpointTest, AnInodeOfManyLinksAndXattrsIsSpreadOverRecordsAndChunks) {
 TEST(CheckpointTest, TakenWhileWritingWithItsTailEqualsReplay) {
   const uint64_t seed = std::random_device()();
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-  for (uint64_t round = 0; round < 10; round++) {
+  constexpr uint64_t kRounds = 10;
+  for (uint64_t round = 0; round < kRounds; round++) {
     SCOPED_TRACE("seed " + std::to_string(seed + round));
     std::vector<TestEntry> entries = History(1500, seed + round);
     State state, loaded;
@@ -192,6 +193,8 @@ TEST(CheckpointTest, TakenWhileWritingWithItsTailEqualsReplay) {
     Merge(&loaded, std::vector<TestEntry>(entries.begin() + 500, entries.end()));
     ExpectEqual(state, loaded);
   }
+  std::printf("[   COUNT  ] %llu checkpoints taken while writing, each with its tail\n",
+              static_cast<unsigned long long>(kRounds));
 }
 
 TEST(CheckpointTest, ACutFileIsCorruptWhereverItIsCut) {

@@ -67,7 +67,7 @@ test('what nobody wants any more is dropped, and the socket goes on', async () =
   assert.equal(await readAll(socket.body), '');
 });
 
-test('a sender is listened to for 64 MiB more at most', async () => {
+test('a sender is waited for as long as 64 MiB more at most', async () => {
   const socket = new Socket();
   let given = false;
   const discarded = socket.body.discard().then(() => (given = true));

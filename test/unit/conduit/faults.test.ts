@@ -17,7 +17,7 @@ import {
   until,
   type OptionsChange,
 } from './fixtures';
-import { Proxy, RawPeer, muteServer } from './network';
+import { CUTS_OF_A_RECORD, Proxy, RawPeer, muteServer, type Cut } from './network';
 
 let cleanup = new Cleanup();
 afterEach(async () => {
@@ -50,9 +50,11 @@ async function throughProxy(
   return { first, second, one: new Sessions(first), two: new Sessions(second), proxy };
 }
 
+/** Of more than one record of TLS. */
+const FRAME_BYTES = 40_000;
+
 /** Sends a frame each way for as long as it takes until one of this session has come. */
 async function exchange({ one, two }: Through): Promise<void> {
-  const bytes = 40_000;
   for (const [side, other, site] of [
     [one, two, 1],
     [two, one, 2],
@@ -62,7 +64,7 @@ async function exchange({ one, two }: Through): Promise<void> {
       const last = side.all.at(-1);
       if (last?.session.state === 'open' && last.acks.length === 0) {
         try {
-          last.session.sendFrame(makeFrame({ site, bytes }), { entryCount: 1 });
+          last.session.sendFrame(makeFrame({ site, bytes: FRAME_BYTES }), { entryCount: 1 });
         } catch {
           // The window is full of frames that a cut link never carried.
         }
@@ -72,32 +74,51 @@ async function exchange({ one, two }: Through): Promise<void> {
   }
 }
 
-test('a link cut at any byte, in the handshake or in a frame, comes back', async () => {
+test('a link cut in any record of the handshake, or in a frame, comes back and nothing is lost', async (t) => {
+  // What one connection carries: records of the handshake, and then those of a frame each way.
   const whole = await throughProxy();
+  await Promise.all([whole.one.up(), whole.two.up()]);
+  const handshake = { ...whole.proxy.records };
   await exchange(whole);
-  const total = whole.proxy.bytes;
+  const total = { ...whole.proxy.records };
   await cleanup.run();
   cleanup = new Cleanup();
-  const cutCount = 12;
-  let reconnected = 0;
+  const cuts = { handshake: 0, later: 0 };
   for (const direction of ['up', 'down'] as const) {
-    for (let i = 0; i <= cutCount; i++) {
-      const afterBytes = Math.floor((Math.min(total[direction], 50_000) * i) / cutCount);
-      const through = await throughProxy({ direction, afterBytes });
-      await exchange(through);
-      for (const side of [through.one, through.two]) {
-        for (const { frame } of side.all.flatMap(({ frames }) => frames)) {
-          assert.equal(frame.length, 40_000, `cut ${direction} after ${afterBytes}`);
-        }
-      }
-      reconnected += through.proxy.connectionCount > 1 ? 1 : 0;
+    for (let record = 0; record < total[direction]; record++) {
+      const inHandshake = record < handshake[direction];
+      const hits = CUTS_OF_A_RECORD.map((through) =>
+        cutAndComeBack({ direction, record, through }, inHandshake),
+      );
+      for (const hit of await Promise.all(hits)) cuts[inHandshake ? 'handshake' : 'later'] += hit;
       await cleanup.run();
       cleanup = new Cleanup();
     }
   }
-  assert.ok(reconnected > cutCount, `only ${reconnected} of the cuts hit anything`);
-  console.log(`# ${2 * (cutCount + 1)} cuts, ${reconnected} of them before the exchange was over`);
+  assert.ok(cuts.handshake >= CUTS_OF_A_RECORD.length * (handshake.up + handshake.down));
+  assert.ok(cuts.later > 0);
+  t.diagnostic(
+    `${cuts.handshake} cuts in ${handshake.up + handshake.down} records of the handshake, ` +
+      `${cuts.later} in those after it`,
+  );
 });
+
+/** 1 if the cut hit: what comes after it, such as a heartbeat, need not be sent before a frame each way is there. */
+async function cutAndComeBack(cut: Cut, mustHit: boolean): Promise<number> {
+  const what = `cut ${cut.direction} in record ${cut.record}, ${cut.through} through`;
+  const through = await throughProxy(cut);
+  await exchange(through).catch((cause: unknown) => {
+    throw new Error(what, { cause });
+  });
+  for (const side of [through.one, through.two]) {
+    for (const { frame } of side.all.flatMap(({ frames }) => frames)) {
+      assert.equal(frame.length, FRAME_BYTES, what);
+    }
+  }
+  const hit = through.proxy.connectionCount > 1;
+  assert.ok(hit || !mustHit, `${what}: it was never there`);
+  return hit ? 1 : 0;
+}
 
 test('a black-holed peer is down on both sides, though TCP sees nothing', async () => {
   const { one, two, proxy } = await throughProxy(undefined, { heartbeat: HEARTBEAT_DEFAULTS });
@@ -185,7 +206,7 @@ async function openRaw(conduit: Conduit, hello = helloOf(2)): Promise<RawPeer> {
 
 const ACK = { kind: 'ack', cursors: [], creditBytesTotal: 0, creditFramesTotal: 0 } as const;
 
-test('a message that has no place is refused', async () => {
+test('a message that has no place is refused', async (t) => {
   const table: [string, (peer: RawPeer) => void, string][] = [
     [
       'Ready first',
@@ -210,9 +231,10 @@ test('a message that has no place is refused', async () => {
     assert.equal(await peer.refusal(), code, name);
   }
   assert.equal(conduit.counters(2)?.sessions, 0);
+  t.diagnostic(`${table.length} messages out of place refused`);
 });
 
-test('what breaks the protocol in an open session ends it by name', async () => {
+test('what breaks the protocol in an open session ends it by name', async (t) => {
   const control = encodeControl(ACK);
   const flipped = Buffer.from(control).fill(0xff, 0, 4);
   const bigger = makeFrame({ site: 2, bytes: 2 * 1024 * 1024 + 200 });
@@ -251,6 +273,7 @@ test('what breaks the protocol in an open session ends it by name', async () => 
     assert.equal(sessions.last.frames.length, 0, name);
     await conduit.close({ drainMs: 0 });
   }
+  t.diagnostic(`${table.length} breaches of the protocol refused`);
 });
 
 function afterDrain(act: (peer: RawPeer) => void): (peer: RawPeer) => void {

@@ -40,7 +40,7 @@ async function acceptor(lines: LogLine[] = []): Promise<Conduit> {
   return cleanup.add(await startConduit(1, { peers: [{ site: 2, endpoints: [] }] }, lines));
 }
 
-test('an acceptor turns away, counts and logs every wrong certificate', async () => {
+test('an acceptor turns away, counts and logs every wrong certificate', async (t) => {
   const now = new Date();
   const long = { now: new Date(now.getTime() - 10 * DAY_MS) };
   const table: [string, TlsMaterial | undefined, string][] = [
@@ -78,9 +78,10 @@ test('an acceptor turns away, counts and logs every wrong certificate', async ()
     assert.equal(await peer.refusal(), told, name);
     await conduit.close({ drainMs: 0 });
   }
+  t.diagnostic(`${table.length} wrong certificates refused`);
 });
 
-test('a dialler refuses an acceptor with a wrong certificate, and says why', async () => {
+test('a dialler refuses an acceptor with a wrong certificate, and says why', async (t) => {
   const table: [string, TlsMaterial, string][] = [
     ['self-signed', await makeOddMaterial(`cfs-repl://${CLUSTER}/site/1`, true), 'self_signed'],
     ['of another authority', await makeMaterial(1, { by: await strangerAuthority() }), 'untrusted'],
@@ -102,6 +103,7 @@ test('a dialler refuses an acceptor with a wrong certificate, and says why', asy
     assert.equal(sessions.all.length, 0, name);
     await dialler.close({ drainMs: 0 });
   }
+  t.diagnostic(`${table.length} wrong certificates refused`);
 });
 
 test('a channel that is not ours is refused: old TLS, another protocol', async () => {

@@ -35,13 +35,51 @@ export async function deadEndpoint(): Promise<Endpoint> {
   return endpoint;
 }
 
-/** Between two conduits: forwards, counts, cuts at a byte, or goes silent without closing. */
+export type Direction = 'up' | 'down';
+
+/** How much of the record that a cut falls on comes through. */
+export const CUTS_OF_A_RECORD = ['nothing', 'its header', 'half', 'all but a byte'] as const;
+export type CutOfARecord = (typeof CUTS_OF_A_RECORD)[number];
+
+export interface Cut {
+  readonly direction: Direction;
+  /** Of TLS, from 0: each is one message or more of the handshake, or a part of what follows it. */
+  readonly record: number;
+  readonly through: CutOfARecord;
+}
+
+const RECORD_HEADER_BYTES = 5;
+
+function bytesThrough(through: CutOfARecord, recordBytes: number): number {
+  if (through === 'nothing') return 0;
+  if (through === 'its header') return RECORD_HEADER_BYTES;
+  return through === 'half' ? recordBytes >>> 1 : recordBytes - 1;
+}
+
+/** Takes the whole records of TLS off the front of a stream. */
+class RecordSplitter {
+  private held = Buffer.alloc(0);
+
+  take(chunk: Buffer): Buffer[] {
+    this.held = Buffer.concat([this.held, chunk]);
+    const records: Buffer[] = [];
+    while (this.held.length >= RECORD_HEADER_BYTES) {
+      const end = RECORD_HEADER_BYTES + this.held.readUInt16BE(3);
+      if (this.held.length < end) break;
+      records.push(this.held.subarray(0, end));
+      this.held = this.held.subarray(end);
+    }
+    return records;
+  }
+}
+
+/** Between two conduits: forwards whole records, counts them, cuts in one, or goes silent without closing. */
 export class Proxy {
-  /** Forwarded so far, over all connections, by direction. */
-  readonly bytes = { up: 0, down: 0 };
+  /** Records forwarded so far, over all connections, by direction. */
+  readonly records = { up: 0, down: 0 };
   connectionCount = 0;
-  /** Cuts the first connection after so many bytes of one direction; later ones live. */
-  cut: { readonly direction: 'up' | 'down'; readonly afterBytes: number } | undefined;
+  /** Where the first connection is cut; later ones live. */
+  cut: Cut | undefined;
   private black = false;
   private readonly sockets = new Set<net.Socket>();
   private server: net.Server | undefined;
@@ -77,8 +115,10 @@ export class Proxy {
     this.server?.close();
   }
 
-  private pump(from: net.Socket, to: net.Socket, direction: 'up' | 'down', first: boolean): void {
+  private pump(from: net.Socket, to: net.Socket, direction: Direction, first: boolean): void {
     this.sockets.add(from);
+    const splitter = new RecordSplitter();
+    const cut = first && this.cut?.direction === direction ? this.cut : undefined;
     let passed = 0;
     from.on('error', () => to.destroy());
     from.on('close', () => {
@@ -90,14 +130,14 @@ export class Proxy {
     });
     from.on('data', (chunk: Buffer) => {
       if (this.black) return;
-      const cut = first && this.cut?.direction === direction ? this.cut.afterBytes : Infinity;
-      const through = chunk.subarray(0, Math.max(0, cut - passed));
-      passed += through.length;
-      this.bytes[direction] += through.length;
-      if (through.length > 0) to.write(through);
-      if (through.length < chunk.length) {
-        to.end(() => to.destroy());
-        from.destroy();
+      for (const record of splitter.take(chunk)) {
+        if (passed++ === cut?.record) {
+          to.end(record.subarray(0, bytesThrough(cut.through, record.length)), () => to.destroy());
+          from.destroy();
+          return;
+        }
+        this.records[direction] += 1;
+        to.write(record);
       }
     });
   }
