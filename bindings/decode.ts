@@ -5,55 +5,33 @@
  */
 import { ByteBuffer } from 'flatbuffers';
 import { checkBytes } from './arguments';
+import { type Conflict, type SettledHow, decodeConflict, settledHow } from './conflict';
 import { EntryHeader } from './generated/cfsrepl/schema/entry-header';
 import { FrameBody } from './generated/cfsrepl/schema/frame-body';
 import { native } from './native';
+import { type LinkIdentity, type OpParts, decodePayload } from './op-parts';
 import { OP_NAMES, type OpName } from './operation';
 import { PayloadReader } from './payload-reader';
 import type { FrameSummary, Origin } from './types';
 
-/** The op that made a name: the name's identity for ever. */
-export interface LinkIdentity extends Origin {
-  lsn: bigint;
-}
-
 /**
- * One entry. What its op carries is there, the rest is not; names, targets, keys and values are bytes.
- * An op or schema that this build does not know is `unknown` and has its `payload` instead.
+ * One entry. What its op carries is there, the rest is not. An op or schema that this build does not
+ * know is `unknown` and has its `payload` instead.
  */
-export interface DecodedEntry extends Origin {
+export interface DecodedEntry extends Origin, OpParts {
   lsn: bigint;
   hlc: bigint;
   shard: number;
   seq: bigint;
   inode: bigint;
-  op: OpName | 'unknown';
+  op: OpName | 'conflict' | 'conflictack' | 'unknown';
   opNumber: number;
   schema: number;
-  /** The name made or removed, or the old name of a rename, and the directory it is in. */
-  parent?: bigint;
-  name?: Uint8Array;
-  /** Which name goes or moves. */
-  link?: LinkIdentity;
-  newParent?: bigint;
-  newName?: Uint8Array;
-  /** What a rename put out of its place. */
-  replacedInode?: bigint;
-  replacedLink?: LinkIdentity;
-  target?: Uint8Array;
-  key?: Uint8Array;
-  value?: Uint8Array;
-  /** Of create, mkdir and symlink with type bits; else permission bits. */
-  mode?: number;
-  uid?: number;
-  gid?: number;
-  size?: bigint;
-  extentRef?: bigint;
-  atimeNs?: bigint;
-  mtimeNs?: bigint;
-  rdev?: number;
-  fileFlags?: number;
-  project?: number;
+  /** Of a conflict. */
+  conflict?: Conflict;
+  /** Of a conflictack: which conflict, and what was decided. */
+  settles?: LinkIdentity;
+  how?: SettledHow;
   payload?: Uint8Array;
 }
 
@@ -70,6 +48,8 @@ export interface ShardRange {
 }
 
 const ENTRY_SCHEMA = 1;
+const OP_CONFLICT = 13;
+const OP_CONFLICTACK = 14;
 
 /** A verified frame. Entries are decoded when asked for; their bytes are views of the frame's body. */
 export class DecodedFrame implements Iterable<DecodedEntry> {
@@ -171,73 +151,15 @@ function decodeEntry(
     opNumber,
     schema,
   };
-  if (op === undefined) entry.payload = payload;
-  else decodePayload(entry, op, new PayloadReader(payload));
+  if (op !== undefined) decodePayload(entry, op, new PayloadReader(payload));
+  else if (schema === ENTRY_SCHEMA && opNumber === OP_CONFLICT) {
+    entry.op = 'conflict';
+    entry.conflict = decodeConflict(entry.inode, payload);
+  } else if (schema === ENTRY_SCHEMA && opNumber === OP_CONFLICTACK) {
+    const reader = new PayloadReader(payload);
+    entry.op = 'conflictack';
+    entry.settles = reader.linkIdentity();
+    entry.how = settledHow(Number(reader.unsigned()));
+  } else entry.payload = payload;
   return entry;
-}
-
-function decodePayload(entry: DecodedEntry, op: OpName, reader: PayloadReader): void {
-  switch (op) {
-    case 'create':
-    case 'mkdir':
-    case 'symlink': {
-      decodeBirth(entry, op, reader);
-      return;
-    }
-    case 'link':
-      entry.parent = reader.unsigned();
-      entry.name = reader.bytes(reader.u16());
-      return;
-    case 'unlink':
-    case 'rmdir':
-      entry.parent = reader.unsigned();
-      entry.link = reader.linkIdentity();
-      entry.name = reader.bytes(reader.u16());
-      return;
-    case 'rename': {
-      decodeRename(entry, reader);
-      return;
-    }
-    case 'write':
-    case 'truncate':
-    case 'setattr': {
-      reader.attributes(entry);
-      return;
-    }
-    case 'setxattr': {
-      const keyBytes = reader.u16();
-      const valueBytes = reader.u32();
-      entry.key = reader.bytes(keyBytes);
-      entry.value = reader.bytes(valueBytes);
-      return;
-    }
-    case 'removexattr':
-      entry.key = reader.bytes(reader.u16());
-      return;
-  }
-}
-
-function decodeBirth(entry: DecodedEntry, op: OpName, reader: PayloadReader): void {
-  reader.birthAttributes(entry);
-  entry.parent = reader.unsigned();
-  const nameBytes = reader.u16();
-  const targetBytes = op === 'symlink' ? reader.u16() : 0;
-  entry.name = reader.bytes(nameBytes);
-  if (op === 'symlink') entry.target = reader.bytes(targetBytes);
-}
-
-function decodeRename(entry: DecodedEntry, reader: PayloadReader): void {
-  entry.parent = reader.unsigned();
-  entry.newParent = reader.unsigned();
-  entry.link = reader.linkIdentity();
-  const replacedInode = reader.unsigned();
-  const replacedLink = reader.linkIdentity();
-  if (replacedInode !== 0n) {
-    entry.replacedInode = replacedInode;
-    entry.replacedLink = replacedLink;
-  }
-  const nameBytes = reader.u16();
-  const newNameBytes = reader.u16();
-  entry.name = reader.bytes(nameBytes);
-  entry.newName = reader.bytes(newNameBytes);
 }

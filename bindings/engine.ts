@@ -20,11 +20,13 @@ import {
   parseUuid,
   textBytes,
 } from './arguments';
+import { type RecordedConflict, SETTLED, type SettledHow, fromNativeConflict } from './conflict';
 import { flattenCursors, unflattenCursors } from './cursors';
 import { type CfsErrorCode, makeError } from './errors';
 import { Feed } from './feed';
 import { readInode, readRows } from './inode-rows';
 import { type EngineHandle, type NativeEngineOptions, native } from './native';
+import type { LinkIdentity } from './op-parts';
 import { OpBatch, addAll, batchSlab, handOver } from './op-batch';
 import type { Operation } from './operation';
 import { takeSlab } from './slab';
@@ -52,6 +54,8 @@ const MEMORY_ACK = 4;
 const ACKS: readonly unknown[] = ['local', 'memory'];
 
 const PAGE_MAX = 100_000;
+/** Before the first. */
+const NO_CONFLICT = { hlc: 0n, id: { site: 0, incarnation: 0n, lsn: 0n } };
 const NO_BYTES = new Uint8Array(0);
 
 type DurableListener = () => void;
@@ -228,6 +232,37 @@ export class Engine {
     return { digest: hex64(hi) + hex64(lo), inodes, names };
   }
 
+  /** A page of the ledger in order of time, after `after` (undefined: from the oldest). */
+  async conflicts(
+    after: Pick<RecordedConflict, 'hlc' | 'id'> | undefined,
+    max: number,
+  ): Promise<RecordedConflict[]> {
+    const { hlc, id } = after ?? NO_CONFLICT;
+    checkUnsigned('after.hlc', hlc);
+    const [site, incarnation, lsn] = checkConflictId('after.id', id, 0);
+    checkInteger('max', max, 1, PAGE_MAX);
+    const handle = this.#handle;
+    const page = await native.engineConflicts(handle, hlc, site, incarnation, lsn, max);
+    return page.map(fromNativeConflict);
+  }
+
+  /** Rejects with NotFoundError. */
+  async conflict(id: LinkIdentity): Promise<RecordedConflict> {
+    const checked = checkConflictId('id', id, 1);
+    return fromNativeConflict(await native.engineFindConflict(this.#handle, ...checked));
+  }
+
+  /**
+   * Notes what was decided about a conflict, at all sites. `restored` makes the loser's change again
+   * first: a write like any other, which replicates and wins over what is there. Resolves, when that is
+   * durable here, with its LSN; rejects with NotFoundError, or BusyError and the like as `append` does.
+   */
+  async settleConflict(id: LinkIdentity, how: SettledHow): Promise<bigint> {
+    const checked = checkConflictId('id', id, 1);
+    checkOneOf('how', how, ['acknowledged', 'restored']);
+    return native.engineSettleConflict(this.#handle, ...checked, SETTLED.indexOf(how));
+  }
+
   async checkpoint(): Promise<void> {
     await native.engineCheckpoint(this.#handle);
   }
@@ -278,6 +313,19 @@ export class Engine {
   }
 }
 
+function checkConflictId(
+  argument: string,
+  id: LinkIdentity,
+  siteMin: number,
+): [site: number, incarnation: bigint, lsn: bigint] {
+  checkObject(argument, id);
+  return [
+    checkInteger(`${argument}.site`, id.site, siteMin, U16_MAX),
+    checkUnsigned(`${argument}.incarnation`, id.incarnation),
+    checkUnsigned(`${argument}.lsn`, id.lsn),
+  ];
+}
+
 function appendFlags(options: AppendOptions): number {
   checkObject('options', options);
   const { keepGoing = false, wantInodes = false, ack = 'local' } = options;
@@ -296,6 +344,8 @@ const SIZE_OPTIONS = [
   'diskReserveBytes',
   'retentionBytes',
   'checkpointIntervalBytes',
+  'ledgerBytes',
+  'ledgerDays',
 ] as const;
 
 function checkOptions(options: EngineOptions): NativeEngineOptions {

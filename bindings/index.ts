@@ -3,10 +3,16 @@ import './initialize';
 import { type NativeVersions, native } from './native';
 
 export type { Integer, Text } from './arguments';
+export type {
+  Conflict,
+  ConflictSide,
+  LostWhat,
+  RecordedConflict,
+  SettledHow,
+} from './conflict';
 export {
   DecodedFrame,
   type DecodedEntry,
-  type LinkIdentity,
   type SeenSection,
   type ShardRange,
   decodeFrame,
@@ -17,6 +23,7 @@ export { Engine } from './engine';
 export * from './errors';
 export { Feed } from './feed';
 export { BATCH_BYTES_MAX, OpBatch } from './op-batch';
+export type { LinkIdentity, OpParts } from './op-parts';
 export * from './operation';
 export * from './types';
 

@@ -59,6 +59,8 @@ export interface NativeEngineOptions {
   diskReserveBytes?: number;
   retentionBytes?: number;
   checkpointIntervalBytes?: number;
+  ledgerBytes?: number;
+  ledgerDays?: number;
 }
 
 export interface NativeSealedFrame {
@@ -72,6 +74,19 @@ export interface NativeSealedFrame {
 
 export interface NativeStatus extends Record<string, unknown> {
   held: BigUint64Array;
+}
+
+export interface NativeConflict {
+  hlc: bigint;
+  site: number;
+  incarnation: bigint;
+  lsn: bigint;
+  inode: bigint;
+  payload: Uint8Array;
+  /** 0: not yet. */
+  settled: number;
+  settledHlc: bigint;
+  settledSite: number;
 }
 
 export interface NativeDigest {
@@ -131,6 +146,28 @@ export interface NativeFunctions {
   ): Promise<Uint8Array>;
   engineDump(engine: EngineHandle, after: Uint8Array, max: number): Promise<Uint8Array>;
   engineDigest(engine: EngineHandle): Promise<NativeDigest>;
+  /** In order, after a place: HLC, then the id's site, incarnation and LSN. */
+  engineConflicts(
+    engine: EngineHandle,
+    hlc: bigint,
+    site: number,
+    incarnation: bigint,
+    lsn: bigint,
+    max: number,
+  ): Promise<NativeConflict[]>;
+  engineFindConflict(
+    engine: EngineHandle,
+    site: number,
+    incarnation: bigint,
+    lsn: bigint,
+  ): Promise<NativeConflict>;
+  engineSettleConflict(
+    engine: EngineHandle,
+    site: number,
+    incarnation: bigint,
+    lsn: bigint,
+    how: number,
+  ): Promise<bigint>;
   engineCheckpoint(engine: EngineHandle): Promise<void>;
   engineCollect(
     engine: EngineHandle,

@@ -7,7 +7,7 @@ import {
   FIELD_OWNER,
   FIELD_SIZE,
 } from './attribute-fields';
-import type { DecodedEntry, LinkIdentity } from './decode';
+import type { LinkIdentity, OpParts } from './op-parts';
 
 const ATTRIBUTES_BYTES = 64;
 const LINK_ID_BYTES = 24;
@@ -18,6 +18,12 @@ export class PayloadReader {
 
   constructor(readonly payload: Uint8Array) {
     this.#view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  }
+
+  u8(): number {
+    const value = this.#view.getUint8(this.#at);
+    this.#at += 1;
+    return value;
   }
 
   u16(): number {
@@ -55,7 +61,7 @@ export class PayloadReader {
   }
 
   /** Those that the mask says were given. */
-  attributes(entry: DecodedEntry): void {
+  attributes(entry: OpParts): void {
     const view = this.#view;
     const at = this.#at;
     this.#at += ATTRIBUTES_BYTES;
@@ -78,7 +84,7 @@ export class PayloadReader {
   }
 
   /** The same of a new object, whose mode and device number are always there. */
-  birthAttributes(entry: DecodedEntry): void {
+  birthAttributes(entry: OpParts): void {
     const at = this.#at;
     this.attributes(entry);
     entry.mode = this.#view.getUint32(at + 4, true);

@@ -43,6 +43,9 @@ export interface EngineOptions {
   retentionBytes?: number | undefined;
   /** Journal written between two checkpoints. */
   checkpointIntervalBytes?: number | undefined;
+  /** Memory for the ledger of conflicts; the oldest go when it is full, or older than so many days. */
+  ledgerBytes?: number | undefined;
+  ledgerDays?: number | undefined;
 }
 
 export interface OpenProgress {
@@ -232,6 +235,14 @@ export interface EngineStatus {
   groups: number;
   groupBytes: number;
   syncNs: number;
+  /** In the ledger; those that nobody has decided about. */
+  conflicts: number;
+  conflictsOpen: number;
+  /** Put into the ledger, and evicted from it, since the engine was opened. */
+  conflictsRecorded: number;
+  conflictsEvicted: number;
+  ledgerBytes: number;
+  ledgerBytesMax: number;
   recoveredEntries: number;
   recoveryNs: number;
   recoveredTornBytes: number;

@@ -29,6 +29,13 @@ EngineOptions ReadOptions(Napi::Object given) {
   ReadCount(given, "diskReserveBytes", &options.disk_reserve_bytes);
   ReadCount(given, "retentionBytes", &options.retention_bytes);
   ReadCount(given, "checkpointIntervalBytes", &options.checkpoint_interval_bytes);
+  ReadCount(given, "ledgerBytes", &options.ledger_bytes_max);
+  Napi::Value age = given.Get("ledgerDays");
+  constexpr double kUsPerDay = 24.0 * 3600 * 1e6;
+  if (age.IsNumber()) {
+    options.ledger_age_us_max =
+        static_cast<uint64_t>(age.As<Napi::Number>().DoubleValue() * kUsPerDay);
+  }
   return options;
 }
 

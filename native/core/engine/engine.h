@@ -294,6 +294,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
                                                           size_t max) = 0;
   // kNotFound names the id.
   virtual Result<RecordedConflict> FindConflict(const LinkId& id) = 0;
+  // [slow] Notes what was decided about a conflict; kRestored makes the loser's change again, with a
+  // new stamp, first. Returns when that is durable here, with the last LSN of it.
+  virtual Result<Lsn> SettleConflict(const LinkId& id, Settled how) = 0;
 
   // [slow]
   virtual Status Checkpoint() = 0;

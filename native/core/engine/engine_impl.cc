@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <shared_mutex>
 
+#include "base/bytes.h"
 #include "engine/fork_check.h"
 
 namespace cfsrepl {
@@ -275,6 +277,26 @@ EngineStatus EngineImpl::GetStatus() const {
   status.recovery_ns = parts_.duration_ns;
   status.recovered_torn_bytes = parts_.torn_bytes;
   return status;
+}
+
+Result<Lsn> EngineImpl::SettleConflict(const LinkId& id, Settled how) {
+  const schema::LinkId name(id.origin.incarnation, id.lsn, id.origin.site, 0, 0);
+  OpRecord record{};
+  record.record_bytes = sizeof(record) + sizeof(name);
+  record.op = static_cast<uint8_t>(Op::Conflictack);
+  record.name_bytes = sizeof(name);
+  record.attributes = Attributes(0, static_cast<uint32_t>(how), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  ByteWriter batch;
+  batch.Put(record);
+  batch.Put(name);
+  static_assert((sizeof(record) + sizeof(name)) % 8 == 0);
+  std::promise<AppendResult> settled;
+  CFS_RETURN_IF_ERROR(Append(batch.bytes(), {}, [&](AppendResult result) {
+    settled.set_value(std::move(result));
+  }));
+  const AppendResult result = settled.get_future().get();
+  if (!result.status.ok()) return result.status;
+  return result.last_lsn;
 }
 
 Status EngineImpl::RetireIncarnation() {

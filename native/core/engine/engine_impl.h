@@ -44,6 +44,7 @@ class EngineImpl final : public Engine {
 
   Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;
   Result<RecordedConflict> FindConflict(const LinkId& id) override;
+  Result<Lsn> SettleConflict(const LinkId& id, Settled how) override;
   Status Checkpoint() override;
   Result<CollectReport> Collect(bool aggressive, bool audit_only) override;
   EngineStatus GetStatus() const override;

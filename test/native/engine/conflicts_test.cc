@@ -57,14 +57,6 @@ class ConflictsTest : public ::testing::Test {
   static void Chmod(Engine* site, Inode inode, uint32_t mode) {
     ASSERT_TRUE(AppendAndWait(site, BatchBuilder().SetMode(inode, mode)).status.ok());
   }
-  static AppendResult Settle(Engine* site, const LinkId& id, Settled how) {
-    const schema::LinkId stored(id.origin.incarnation, id.lsn, id.origin.site, 0, 0);
-    BatchBuilder::Parts parts;
-    parts.name.assign(reinterpret_cast<const char*>(&stored), sizeof(stored));
-    parts.attributes =
-        Attributes(0, static_cast<uint32_t>(how), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    return AppendAndWait(site, BatchBuilder().Add(Op::Conflictack, parts));
-  }
   // A file that both sites have.
   Inode Shared(const std::string& path) {
     Do(a_.get(), Op::Create, path);
@@ -156,7 +148,7 @@ TEST_F(ConflictsTest, AChangeLostToAnUnlinkComesBackWithItsName) {
   const auto ledger = Ledger(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(Decode(ledger[0]).lost, Lost::kFields);
-  ASSERT_TRUE(Settle(b_.get(), ledger[0].place.id, Settled::kRestored).status.ok());
+  ASSERT_TRUE(b_->SettleConflict(ledger[0].place.id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
   EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
@@ -173,7 +165,7 @@ TEST_F(ConflictsTest, AnUnlinkLostToALaterChangeIsReported) {
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(Decode(ledger[0]).lost, Lost::kLink);
   EXPECT_EQ(Decode(ledger[0]).loser.op, Op::Unlink);
-  ASSERT_TRUE(Settle(a_.get(), ledger[0].place.id, Settled::kRestored).status.ok());
+  ASSERT_TRUE(a_->SettleConflict(ledger[0].place.id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(AllPaths(b_.get()), std::vector<std::string>{});
 }
@@ -196,7 +188,7 @@ TEST_F(ConflictsTest, ARestoredFieldIsAWriteLikeAnyOtherAndIsSeenEverywhere) {
   Chmod(b_.get(), file, 0640);
   Meet();
   const LinkId id = Ledger(b_.get())[0].place.id;
-  ASSERT_TRUE(Settle(b_.get(), id, Settled::kRestored).status.ok());
+  ASSERT_TRUE(b_->SettleConflict(id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
   ASSERT_EQ(Ledger(a_.get()).size(), 1u) << "restoring is no conflict";
@@ -211,7 +203,7 @@ TEST_F(ConflictsTest, TheLedgerSurvivesReopeningWithAndWithoutACheckpoint) {
     Meet();
     const auto before = Ledger(a_.get());
     ASSERT_EQ(before.size(), checkpoint ? 2u : 1u);
-    ASSERT_TRUE(Settle(a_.get(), before[0].place.id, Settled::kAcknowledged).status.ok());
+    ASSERT_TRUE(a_->SettleConflict(before[0].place.id, Settled::kAcknowledged).ok());
     ASSERT_TRUE(a_->Close(checkpoint).ok());
     a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
     const auto after = Ledger(a_.get());
@@ -243,9 +235,9 @@ TEST_F(ConflictsTest, TheOldestGoesWhenTheLedgerIsFull) {
 }
 
 TEST_F(ConflictsTest, AnUnknownConflictIsNamed) {
-  const AppendResult result = Settle(a_.get(), {{2, 0xabc}, 7}, Settled::kAcknowledged);
-  EXPECT_EQ(result.status.code(), Code::kNotFound);
-  EXPECT_NE(result.status.message().find("2.abc.7"), std::string::npos);
+  const Status status = a_->SettleConflict({{2, 0xabc}, 7}, Settled::kAcknowledged).status();
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_NE(status.message().find("2.abc.7"), std::string::npos);
 }
 
 }  // namespace
