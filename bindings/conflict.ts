@@ -41,6 +41,8 @@ export interface RecordedConflict extends Conflict {
   hlc: bigint;
   /** undefined while nobody has decided about it. */
   settled: { how: SettledHow; hlc: bigint; site: number } | undefined;
+  /** The how manieth that this engine learned of since it was opened. */
+  arrival: number;
 }
 
 const LOST: readonly (LostWhat | undefined)[] = [undefined, 'fields', 'xattr', 'link', 'name'];
@@ -99,12 +101,13 @@ export function decodeConflict(inode: bigint, payload: Uint8Array): Conflict {
 
 /** @internal */
 export function fromNativeConflict(recorded: NativeConflict): RecordedConflict {
-  const { hlc, site, incarnation, lsn, settledHlc, settledSite } = recorded;
+  const { hlc, site, incarnation, lsn, settledHlc, settledSite, arrival } = recorded;
   const how = SETTLED[recorded.settled];
   return {
     id: { site, incarnation, lsn },
     hlc,
     ...decodeConflict(recorded.inode, recorded.payload),
     settled: how === undefined ? undefined : { how, hlc: settledHlc, site: settledSite },
+    arrival,
   };
 }

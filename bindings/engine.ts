@@ -246,6 +246,13 @@ export class Engine {
     return page.map(fromNativeConflict);
   }
 
+  /** Those that arrived after the one whose `arrival` is `after`, in the order in which they came. */
+  async arrivedConflicts(after: number, max: number): Promise<RecordedConflict[]> {
+    checkInteger('after', after, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('max', max, 1, PAGE_MAX);
+    return (await native.engineArrivedConflicts(this.#handle, after, max)).map(fromNativeConflict);
+  }
+
   /** Rejects with NotFoundError. */
   async conflict(id: LinkIdentity): Promise<RecordedConflict> {
     const checked = checkConflictId('id', id, 1);

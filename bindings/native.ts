@@ -87,6 +87,7 @@ export interface NativeConflict {
   settled: number;
   settledHlc: bigint;
   settledSite: number;
+  arrival: number;
 }
 
 export interface NativeDigest {
@@ -153,6 +154,11 @@ export interface NativeFunctions {
     site: number,
     incarnation: bigint,
     lsn: bigint,
+    max: number,
+  ): Promise<NativeConflict[]>;
+  engineArrivedConflicts(
+    engine: EngineHandle,
+    after: number,
     max: number,
   ): Promise<NativeConflict[]>;
   engineFindConflict(

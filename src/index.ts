@@ -22,7 +22,8 @@
  *
  * Nothing is global: a process may open any number of nodes, each with its own data directory.
  */
-export { Node, open, openNode, type OpenOptions } from './node';
+export { Node } from './node';
+export { open, openNode, type OpenOptions } from './node-open';
 export type { AppliedEvent, NodeEvents, PeerEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
 export type {
@@ -41,6 +42,7 @@ export {
   type ConfigIssue,
 } from './config';
 export type { AppendLinesOptions, AppendLinesResult, LineError } from './journal/append-lines';
+export { conflictId, conflictToJson, parseConflictId } from './journal/conflict-json';
 export { entryToJson, entryToLine } from './journal/entry-json';
 export type { ImportOptions, ImportResult } from './journal/import';
 export { OperationJsonError, operationFromJson } from './journal/operation-json';
@@ -69,17 +71,23 @@ export {
   type CfsErrorCode,
   type CollectOptions,
   type CollectResult,
+  type Conflict,
+  type ConflictSide,
   type DecodedEntry,
   type Digest,
   type EngineStatus,
   type InodeInfo,
   type Kind,
+  type LinkIdentity,
+  type LostWhat,
   type NamedInode,
   type OpName,
   type OpenProgress,
   type Operation,
   type OperationAttributes,
   type OriginCursor,
+  type RecordedConflict,
+  type SettledHow,
   type ShardSeq,
 } from '../bindings';
 export { createLog, type Log, type LogLevel, type LogOptions } from './telemetry/log';

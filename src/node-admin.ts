@@ -1,6 +1,9 @@
 /** What the admin API needs of a node (admin/admin-target.ts), from a running node. */
-import type { CollectResult } from '../bindings';
-import type { AdminTarget, TailOptions } from './admin/admin-target';
+import { type CollectResult, type LinkIdentity, makeError } from '../bindings';
+import type { AdminTarget, ConflictQuery, TailOptions } from './admin/admin-target';
+import { QueryError, parseSince } from './config/query';
+import { type ConflictFilter, parseConflictFilter } from './conflicts/select';
+import { conflictToJson, hlcUnixMs, parseConflictId } from './journal/conflict-json';
 import { entryToLine } from './journal/entry-json';
 import type { Node } from './node';
 import { tlsStatus } from './security/tls-status';
@@ -14,6 +17,40 @@ async function* tailLines(node: Node, options: TailOptions): AsyncGenerator<stri
     ...(shard === undefined ? {} : { shards: [shard] }),
   });
   for await (const entries of batches) yield entries.map(entryToLine).join('');
+}
+
+async function* conflictLines(node: Node, query: ConflictQuery): AsyncGenerator<string> {
+  const { sinceUnixMs, filter } = readQuery(query);
+  for await (const page of node.conflicts.pages(query.signal)) {
+    yield page
+      .filter((conflict) => hlcUnixMs(conflict.hlc) >= sinceUnixMs)
+      .filter((conflict) => !query.open || conflict.settled === undefined)
+      .filter(filter)
+      .map((conflict) => `${JSON.stringify(conflictToJson(conflict))}\n`)
+      .join('');
+  }
+}
+
+function readQuery({ since, filter }: ConflictQuery): {
+  sinceUnixMs: number;
+  filter: ConflictFilter;
+} {
+  try {
+    return {
+      sinceUnixMs: since === undefined ? -Infinity : parseSince(since, Date.now()),
+      filter: parseConflictFilter(filter ?? ''),
+    };
+  } catch (error) {
+    if (error instanceof QueryError) throw makeError('CFS_INVALID_ARGUMENT', error.message);
+    throw error;
+  }
+}
+
+function conflictIdOf(text: string): LinkIdentity {
+  const id = parseConflictId(text);
+  if (id !== undefined) return id;
+  const expected = 'expected SITE.INCARNATION.LSN, as the list of conflicts has it';
+  throw makeError('CFS_INVALID_ARGUMENT', `id: "${text}": ${expected}`);
 }
 
 /** What the newest checkpoint does not cover is needed for recovery, so an aggressive one makes a new. */
@@ -42,6 +79,10 @@ export function adminTargetOf(node: Node): AdminTarget {
     importTree: (directory, options) => node.importTree(directory, options),
     auditLines: (query) => node.audit.lines(query),
     verifyAudit: (anchor) => node.audit.verify(anchor),
+    conflictLines: (query) => conflictLines(node, query),
+    conflict: async (id) => conflictToJson(await node.conflicts.get(conflictIdOf(id))),
+    acknowledgeConflict: async (id) => node.conflicts.acknowledge(conflictIdOf(id)),
+    restoreConflict: async (id) => node.conflicts.restore(conflictIdOf(id)),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

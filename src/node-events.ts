@@ -1,4 +1,5 @@
 /** What a node tells those who listen to it. */
+import type { RecordedConflict } from '../bindings';
 import type { RecordedError } from './telemetry/node-status';
 
 /** A peer came up or went down. */
@@ -26,6 +27,8 @@ export interface AppliedEvent {
 export interface NodeEvents {
   peer: [event: PeerEvent];
   applied: [event: AppliedEvent];
+  /** A change lost to one that was made without knowledge of it. Told at every site, once each. */
+  conflict: [conflict: RecordedConflict];
   /** Something went wrong that the node goes on from. Without a listener it is logged only. */
   error: [error: RecordedError];
 }

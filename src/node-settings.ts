@@ -15,7 +15,7 @@ const FRAMES_IN_FLIGHT_MAX = 64;
 const COALESCE_MS = 1;
 
 export function engineOptions(config: Config): EngineOptions {
-  const { journal, checkpoint } = config;
+  const { journal, checkpoint, conflicts } = config;
   return {
     dataDir: config.dataDir,
     clusterUuid: config.cluster.uuid,
@@ -28,6 +28,8 @@ export function engineOptions(config: Config): EngineOptions {
     diskReserveBytes: journal.diskReserveBytes,
     retentionBytes: journal.retentionBytes,
     checkpointIntervalBytes: checkpoint.intervalBytes,
+    ledgerBytes: conflicts.ledgerBytes,
+    ledgerDays: conflicts.ledgerDays,
   };
 }
 

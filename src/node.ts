@@ -13,12 +13,11 @@ import {
   type CollectResult,
   type DecodedEntry,
   type Digest,
-  Engine,
+  type Engine,
   type EngineStatus,
   type InodeInfo,
   type NamedInode,
   type OpBatch,
-  type OpenProgress,
   type Operation,
   type OriginCursor,
   type ReceiveResult,
@@ -29,7 +28,8 @@ import {
 } from '../bindings';
 import { type Conduit, openConduit } from './conduit/conduit';
 import type { CloseReason, PeerStatus as HeartbeatStatus, Session } from './conduit/types';
-import { type Config, type ConfigInput, type PeerConfig, loadConfig, parseConfig } from './config';
+import type { Config, PeerConfig } from './config';
+import { ConflictLedger } from './conflicts/ledger';
 import {
   type AppendLinesOptions,
   type AppendLinesResult,
@@ -37,9 +37,9 @@ import {
 } from './journal/append-lines';
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
-import { NodeAudit, auditFailedOpen } from './node-audit';
+import type { NodeAudit } from './node-audit';
 import type { NodeEvents } from './node-events';
-import { conduitSettings, engineOptions, senderSettings } from './node-settings';
+import { conduitSettings, senderSettings } from './node-settings';
 import { JournalStanding } from './node-standing';
 import {
   type NodeHealth,
@@ -50,29 +50,23 @@ import {
   peerStatusOf,
 } from './node-status';
 import { siteIdentityOf } from './security/identity';
-import { loadTlsMaterial } from './security/tls-material';
+import type { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
 import { JournalCollector } from './sync/journal-collector';
 import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
 import type { WireCursor } from './sync/session-port';
 import { CpuMeter } from './telemetry/cpu-meter';
-import { type Log, createLog } from './telemetry/log';
+import type { Log } from './telemetry/log';
 import { NodeMetrics } from './telemetry/metrics';
 import type { NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
 import { softwareVersion } from './telemetry/version';
-
-export interface OpenOptions {
-  /** Where log lines go. Default: one as the configuration's `log` says, on standard output. */
-  readonly log?: Log;
-  /** Called now and then while the engine recovers. */
-  readonly onProgress?: (progress: OpenProgress) => void;
-}
 
 /** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
 const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
 const COLLECT_INTERVAL_MS = 10_000;
 const WATCH_INTERVAL_MS = 1_000;
+const CONFLICTS_INTERVAL_MS = 100;
 const DRAIN_MS = 3_000;
 const RECENT_ERRORS_MAX = 64;
 
@@ -84,53 +78,14 @@ interface PeerParts {
   lastError: RecordedError | undefined;
 }
 
-/**
- * Opens a node: the path of a YAML file, or the same as an object. Resolves when the node has recovered
- * and listens; peers connect afterwards. Rejects, having closed what was opened, with ConfigError for
- * what is wrong with the configuration or certificates, LockedError when another process has the data
- * directory, DataError when it is damaged, and what the system says when the port is taken.
- */
-export function open(config: string | ConfigInput, options: OpenOptions = {}): Promise<Node> {
-  const parse = (): Config =>
-    typeof config === 'string' ? loadConfig(config) : parseConfig(config);
-  return Promise.resolve()
-    .then(parse)
-    .then((whole) => openNode(whole, options));
-}
-
-/** As `open`, for a configuration that has been read already. */
-export async function openNode(config: Config, options: OpenOptions = {}): Promise<Node> {
-  const log =
-    options.log ?? createLog({ level: config.log.level, bindings: { site: config.site.name } });
-  const tls = loadTlsMaterial(config, new Date());
-  const engine = await Engine.open(engineOptions(config), options.onProgress).catch(
-    async (error: unknown) => {
-      await auditFailedOpen(config, error, log);
-      throw error;
-    },
-  );
-  try {
-    const audit = await NodeAudit.open(config, engine.status().origin, log);
-    try {
-      const node = new Node(config, engine, audit, log);
-      await node.start(tls);
-      return node;
-    } catch (error) {
-      await audit.startFailed(error);
-      throw error;
-    }
-  } catch (error) {
-    await engine.close({ checkpoint: false });
-    throw error;
-  }
-}
-
 export class Node extends EventEmitter<NodeEvents> {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: NodeMetrics;
   /** @internal What happens goes into the trail by this. */
   readonly audit: NodeAudit;
+  /** Concurrent changes that lost, of all sites. */
+  readonly conflicts: ConflictLedger;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
@@ -161,6 +116,14 @@ export class Node extends EventEmitter<NodeEvents> {
         this.#noteError(peerSite, code, message);
       },
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+    });
+    this.conflicts = new ConflictLedger({
+      engine,
+      intervalMs: CONFLICTS_INTERVAL_MS,
+      onConflict: (conflict) => this.emit('conflict', conflict),
+      isHeard: () => this.listenerCount('conflict') > 0,
+      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+      refusal: () => this.#standing.refusal,
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     engine.setPeers(config.peers.map((peer) => peer.site));
@@ -377,6 +340,7 @@ export class Node extends EventEmitter<NodeEvents> {
   /** Everything but the engine. */
   async #stopParts(): Promise<void> {
     this.#watch.stop();
+    this.conflicts.stop();
     await this.#collector.stop();
     await this.#conduit?.close({ drainMs: DRAIN_MS });
     await Promise.all([...this.#peers.values()].map(({ sync }) => sync.close()));

@@ -34,6 +34,7 @@ constexpr Row kFunctions[] = {
     {"engineDump", EngineDump},
     {"engineDigest", EngineDigest},
     {"engineConflicts", EngineConflicts},
+    {"engineArrivedConflicts", EngineArrivedConflicts},
     {"engineFindConflict", EngineFindConflict},
     {"engineSettleConflict", EngineSettleConflict},
     {"engineCheckpoint", EngineCheckpoint},

@@ -23,6 +23,7 @@ Napi::Value FromConflict(Napi::Env env, RecordedConflict conflict) {
   object.Set("settled", conflict.settled ? static_cast<uint32_t>(conflict.how) : 0u);
   object.Set("settledHlc", FromU64(env, conflict.settled_at.hlc));
   object.Set("settledSite", conflict.settled_at.origin.site);
+  object.Set("arrival", FromCount(env, conflict.arrival));
   return object;
 }
 
@@ -44,6 +45,17 @@ Napi::Value EngineConflicts(const Napi::CallbackInfo& info) {
   if (engine == nullptr) return Napi::Value();
   const ConflictPlace after{ToU64(info[1]), ToLinkId(info, 2)};
   auto run = [engine, after, max = ToU32(info[5])] { return engine->Conflicts(after, max); };
+  return Work<Conflicts>::Start(info.Env(), run, FromConflicts);
+}
+
+// (engine, after, max)
+Napi::Value EngineArrivedConflicts(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  const auto after = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
+  auto run = [engine, after, max = ToU32(info[2])] {
+    return engine->ArrivedConflicts(after, max);
+  };
   return Work<Conflicts>::Start(info.Env(), run, FromConflicts);
 }
 

@@ -30,6 +30,7 @@ Napi::Value EngineList(const Napi::CallbackInfo& info);
 Napi::Value EngineDump(const Napi::CallbackInfo& info);
 Napi::Value EngineDigest(const Napi::CallbackInfo& info);
 Napi::Value EngineConflicts(const Napi::CallbackInfo& info);
+Napi::Value EngineArrivedConflicts(const Napi::CallbackInfo& info);
 Napi::Value EngineFindConflict(const Napi::CallbackInfo& info);
 Napi::Value EngineSettleConflict(const Napi::CallbackInfo& info);
 Napi::Value EngineCheckpoint(const Napi::CallbackInfo& info);

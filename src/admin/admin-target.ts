@@ -117,6 +117,16 @@ export interface AuditQuery {
   readonly signal: AbortSignal;
 }
 
+/** Which conflicts. */
+export interface ConflictQuery {
+  /** A time, or a duration that counts back from now. */
+  readonly since?: string | undefined;
+  readonly filter?: string | undefined;
+  /** Only those that nobody has decided about. */
+  readonly open: boolean;
+  readonly signal: AbortSignal;
+}
+
 export interface AdminTarget {
   status(): NodeStatus;
   health(): NodeHealth;
@@ -147,6 +157,14 @@ export interface AdminTarget {
   auditLines(query: AuditQuery): AsyncIterable<string>;
   /** `anchor`: "SEQ:HASH" of this trail, as a peer has it. */
   verifyAudit(anchor: string | undefined): Promise<VerifyReport>;
+
+  /** Complete lines of JSON, oldest first, some at a time. */
+  conflictLines(query: ConflictQuery): AsyncIterable<string>;
+  /** `id` is SITE.INCARNATION.LSN, the second in hexadecimal. */
+  conflict(id: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Resolves with the LSN of what was written, once it is durable here. */
+  acknowledgeConflict(id: string): Promise<bigint>;
+  restoreConflict(id: string): Promise<bigint>;
 
   /** `warnDays`: what counts as soon; the configuration's when undefined. */
   tlsStatus(warnDays: number | undefined): TlsStatus;

@@ -5,6 +5,7 @@
 import type { AdminTarget } from './admin-target';
 import { audit, verifyAudit } from './audit-handlers';
 import { append, importDirectory, tail } from './journal-handlers';
+import { acknowledge, conflict, conflicts, restore } from './conflict-handlers';
 import { digest, dump, list, lookup } from './meta-handlers';
 import {
   collect,
@@ -51,6 +52,13 @@ const PAGE_PARAMS: readonly ParamSpec[] = [
   ...bytesParam('after', 'the last one already seen; the answer starts behind it'),
   { name: 'max', kind: 'integer', min: 1, description: 'how many at most' },
 ];
+
+const CONFLICT_ID: ParamSpec = {
+  name: 'id',
+  kind: 'text',
+  required: true,
+  description: 'the id of the conflict, SITE.INCARNATION.LSN',
+};
 
 export const ROUTES: readonly Route[] = [
   {
@@ -175,6 +183,54 @@ export const ROUTES: readonly Route[] = [
     ],
     answers: 'json',
     handle: verifyAudit,
+  },
+  {
+    method: 'GET',
+    path: '/replication/conflicts',
+    summary: 'The ledger of conflicts, one a line with both versions whole, oldest first',
+    role: 'viewer',
+    params: [
+      {
+        name: 'since',
+        kind: 'text',
+        description: 'a time such as 2026-11-21T10:11:32Z, or a duration before now such as 90m',
+      },
+      {
+        name: 'filter',
+        kind: 'text',
+        description: 'terms that must all hold, such as path=/projects/* lost=fields site=2',
+      },
+      { name: 'open', kind: 'flag', description: 'only those that nobody has decided about' },
+    ],
+    answers: 'lines',
+    handle: conflicts,
+  },
+  {
+    method: 'GET',
+    path: '/replication/conflicts/show',
+    summary: 'One conflict',
+    role: 'viewer',
+    params: [CONFLICT_ID],
+    answers: 'json',
+    handle: conflict,
+  },
+  {
+    method: 'POST',
+    path: '/replication/conflicts/ack',
+    summary: 'Note at all sites that somebody has seen a conflict',
+    role: 'operator',
+    params: [CONFLICT_ID],
+    answers: 'json',
+    handle: acknowledge,
+  },
+  {
+    method: 'POST',
+    path: '/replication/conflicts/restore',
+    summary: 'Make the change that lost again, as a new write, at all sites',
+    role: 'operator',
+    params: [CONFLICT_ID],
+    answers: 'json',
+    handle: restore,
   },
   {
     method: 'GET',

@@ -23,7 +23,8 @@ function nameIn(entry: JsonObject, parent: string, name: string): string | undef
   return bytes === undefined ? undefined : `${textAt(entry, parent)}/${formatName(bytes)}`;
 }
 
-function details(entry: JsonObject): string[] {
+/** What its op carries. */
+export function entryDetails(entry: JsonObject): string[] {
   const parts: string[] = [];
   const name = nameIn(entry, 'parent', 'name');
   if (name !== undefined) parts.push(name);
@@ -50,5 +51,5 @@ export function renderEntryLine(entry: JsonObject): string {
     textAt(entry, 'op').padEnd(11),
     textAt(entry, 'inode').padStart(20),
   ];
-  return `${[...head, ...details(entry)].join(' ')}\n`;
+  return `${[...head, ...entryDetails(entry)].join(' ')}\n`;
 }

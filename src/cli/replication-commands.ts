@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addAuditCommand } from './audit-commands';
+import { addConflictCommands } from './conflict-commands';
 import { ExitCode } from './cli-error';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
@@ -154,4 +155,5 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
     .action((options: CollectOptions) => collect(new CliContext(io, options)));
 
   addAuditCommand(replication, io, setExitCode);
+  addConflictCommands(replication, io);
 }

@@ -291,6 +291,24 @@ const audit = is.withRule(
         },
 );
 
+const conflicts = is.group(
+  {
+    ledgerBytes: is.byteSize(
+      { min: MIB, max: 16 * GIB, default: 64 * MIB },
+      { about: 'Memory for the ledger. The oldest conflicts go when it is full.' },
+    ),
+    ledgerDays: is.wholeNumber(
+      { min: 1, max: 3650, default: 90 },
+      { about: 'Conflicts so much older than the newest go.' },
+    ),
+  },
+  {
+    about:
+      'The ledger of conflicts, which all sites share: changes that lost to others, ' +
+      '`cfs admin replication conflicts` lists and restores them.',
+  },
+);
+
 const admin = is.group(
   {
     socket: is.optionalText(is.pathRule, {
@@ -329,6 +347,7 @@ export const configSchema = is.withRule(
       conduit: is.optionalGroup(conduit),
       admin: is.optionalGroup(admin),
       audit: is.optionalGroup(audit),
+      conflicts: is.optionalGroup(conflicts),
       log: is.optionalGroup(log),
     },
     { about: 'One node of ClaudeFS replication.' },

@@ -3,41 +3,12 @@
  * (operation-json.ts); 64-bit numbers are strings of digits; bytes that are not UTF-8 come as
  * `<field>_base64`, xattr values always as `value_base64`.
  */
-import type { DecodedEntry, LinkIdentity } from '../../bindings';
-import { base64, putBytes } from './bytes-json';
+import type { DecodedEntry } from '../../bindings';
+import { base64 } from './bytes-json';
+import { conflictId, putConflict } from './conflict-json';
+import { putParts } from './parts-json';
 
 type JsonObject = Record<string, unknown>;
-
-const NUMBERS = [
-  ['mode', 'mode'],
-  ['uid', 'uid'],
-  ['gid', 'gid'],
-  ['size', 'size'],
-  ['extentRef', 'extent_ref'],
-  ['atimeNs', 'atime_ns'],
-  ['mtimeNs', 'mtime_ns'],
-  ['rdev', 'rdev'],
-  ['fileFlags', 'file_flags'],
-  ['project', 'project'],
-] as const;
-
-/** A name that appeared: the op that made it. */
-function linkObject({ site, incarnation, lsn }: LinkIdentity): JsonObject {
-  return { site, incarnation: String(incarnation), lsn: String(lsn) };
-}
-
-function putNames(object: JsonObject, entry: DecodedEntry): void {
-  if (entry.parent !== undefined) object['parent'] = String(entry.parent);
-  if (entry.name !== undefined) putBytes(object, 'name', entry.name);
-  if (entry.newParent !== undefined) object['new_parent'] = String(entry.newParent);
-  if (entry.newName !== undefined) putBytes(object, 'new_name', entry.newName);
-  if (entry.target !== undefined) putBytes(object, 'target', entry.target);
-  if (entry.key !== undefined) putBytes(object, 'key', entry.key);
-  if (entry.value !== undefined) object['value_base64'] = base64(entry.value);
-  if (entry.link !== undefined) object['link'] = linkObject(entry.link);
-  if (entry.replacedInode !== undefined) object['replaced_inode'] = String(entry.replacedInode);
-  if (entry.replacedLink !== undefined) object['replaced_link'] = linkObject(entry.replacedLink);
-}
 
 export function entryToJson(entry: DecodedEntry): JsonObject {
   const object: JsonObject = {
@@ -45,10 +16,11 @@ export function entryToJson(entry: DecodedEntry): JsonObject {
     op: entry.op,
     inode: String(entry.inode),
   };
-  putNames(object, entry);
-  for (const [key, field] of NUMBERS) {
-    const value = entry[key];
-    if (value !== undefined) object[field] = typeof value === 'bigint' ? String(value) : value;
+  putParts(object, entry);
+  if (entry.conflict !== undefined) putConflict(object, entry.conflict);
+  if (entry.settles !== undefined) {
+    object['conflict'] = conflictId(entry.settles);
+    object['how'] = entry.how;
   }
   object['shard'] = entry.shard;
   object['seq'] = String(entry.seq);

@@ -285,10 +285,44 @@ const audit: readonly MetricDefinition[] = [
   ),
 ];
 
+const conflicts: readonly MetricDefinition[] = [
+  ofNode(
+    'counter',
+    'conflicts_total',
+    'Conflicts of any site that this node has learned of since it was opened, its ledger included.',
+    (status) => status.engine.conflictsRecorded,
+  ),
+  ofNode(
+    'gauge',
+    'conflicts_open',
+    'Conflicts in the ledger that nobody has acknowledged or restored.',
+    (status) => status.engine.conflictsOpen,
+  ),
+  ofNode(
+    'gauge',
+    'ledger_bytes',
+    'Memory that the ledger of conflicts takes; at ledger_limit_bytes the oldest are evicted.',
+    (status) => status.engine.ledgerBytes,
+  ),
+  ofNode(
+    'gauge',
+    'ledger_limit_bytes',
+    'Memory that the ledger of conflicts may take.',
+    (status) => status.engine.ledgerBytesMax,
+  ),
+  ofNode(
+    'counter',
+    'conflicts_evicted_total',
+    'Conflicts that left the ledger because it was full or they were old.',
+    (status) => status.engine.conflictsEvicted,
+  ),
+];
+
 export const METRICS: readonly MetricDefinition[] = [
   ...lag,
   ...flow,
   ...links,
   ...engine,
   ...audit,
+  ...conflicts,
 ];

@@ -195,6 +195,7 @@ struct RecordedConflict {
   bool settled = false;
   Settled how = Settled::kAcknowledged;
   Stamp settled_at;
+  uint64_t arrival = 0;  // the how manieth that this engine learned of, since it was opened
 };
 
 struct EngineStatus {
@@ -292,6 +293,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // [slow] The ledger from after `after` on, ascending, at most `max`.
   virtual Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after,
                                                           size_t max) = 0;
+  // [slow] Those that arrived after the arrival `after`, in that order, at most `max`.
+  virtual Result<std::vector<RecordedConflict>> ArrivedConflicts(uint64_t after, size_t max) = 0;
   // kNotFound names the id.
   virtual Result<RecordedConflict> FindConflict(const LinkId& id) = 0;
   // [slow] Notes what was decided about a conflict; kRestored makes the loser's change again, with a

@@ -43,6 +43,7 @@ class EngineImpl final : public Engine {
   Result<Digest> ComputeDigest() override;
 
   Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;
+  Result<std::vector<RecordedConflict>> ArrivedConflicts(uint64_t after, size_t max) override;
   Result<RecordedConflict> FindConflict(const LinkId& id) override;
   Result<Lsn> SettleConflict(const LinkId& id, Settled how) override;
   Status Checkpoint() override;

@@ -109,7 +109,7 @@ namespace {
 
 RecordedConflict ToRecorded(const LedgerPlace& place, const LedgerRecord& record) {
   return {{place.hlc, place.id}, record.inode, record.payload,
-          record.settled,        record.how,   record.settled_at};
+          record.settled,        record.how,   record.settled_at, record.arrival};
 }
 
 }  // namespace
@@ -123,6 +123,20 @@ Result<std::vector<RecordedConflict>> EngineImpl::Conflicts(const ConflictPlace&
   std::vector<RecordedConflict> conflicts;
   for (auto at = ledger.After({after.hlc, after.id}); at != ledger.end(); ++at) {
     if (conflicts.size() >= max) break;
+    conflicts.push_back(ToRecorded(at->first, at->second));
+  }
+  return conflicts;
+}
+
+Result<std::vector<RecordedConflict>> EngineImpl::ArrivedConflicts(uint64_t after, size_t max) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return EngineClosed();
+  std::shared_lock lock(parts_.replica->mutex);
+  const Ledger& ledger = parts_.replica->state->ledger();
+  std::vector<RecordedConflict> conflicts;
+  auto at = ledger.ArrivedAfter(after);
+  for (; at != ledger.end() && conflicts.size() < max; at = ledger.ArrivedAfter(after)) {
+    after = at->second.arrival;
     conflicts.push_back(ToRecorded(at->first, at->second));
   }
   return conflicts;

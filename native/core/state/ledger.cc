@@ -44,13 +44,15 @@ Result<bool> Ledger::MergeConflict(const EntryHeader& header, Bytes payload, con
     LedgerRecord record;
     record.inode = header.inode();
     record.payload.assign(payload.begin(), payload.end());
+    record.arrival = ++recorded_;
+    arrivals_.emplace(record.arrival, place);
     bytes_ += BytesOf(record);
     records_.emplace(place, std::move(record));
     open_++;
-    recorded_++;
   } else if (place < known->second.place) {
     auto node = records_.extract(known->second.place);
     node.key() = place;
+    arrivals_[node.mapped().arrival] = place;
     records_.insert(std::move(node));
     known->second.place = place;
   }
@@ -94,6 +96,11 @@ std::map<LedgerPlace, LedgerRecord>::const_iterator Ledger::Find(const LinkId& i
   return place == places_.end() ? records_.end() : records_.find(place->second);
 }
 
+std::map<LedgerPlace, LedgerRecord>::const_iterator Ledger::ArrivedAfter(uint64_t after) const {
+  auto next = arrivals_.upper_bound(after);
+  return next == arrivals_.end() ? records_.end() : records_.find(next->second);
+}
+
 void Ledger::Evict() {
   while (!records_.empty()) {
     const auto oldest = records_.begin();
@@ -102,6 +109,7 @@ void Ledger::Evict() {
     const auto known = known_.find(KeyOf(oldest->second.conflict()));
     for (const LinkId& id : known->second.ids) places_.erase(id);
     known_.erase(known);
+    arrivals_.erase(oldest->second.arrival);
     bytes_ -= BytesOf(oldest->second);
     if (!oldest->second.settled) open_--;
     records_.erase(oldest);

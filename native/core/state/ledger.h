@@ -36,7 +36,8 @@ struct LedgerRecord {
   std::vector<uint8_t> payload;  // what DecodeConflict reads, with `header`
   bool settled = false;
   Settled how = Settled::kAcknowledged;
-  Stamp settled_at;  // of the latest acknowledgement
+  Stamp settled_at;      // of the latest acknowledgement
+  uint64_t arrival = 0;  // the how manieth that this ledger was given
 
   Conflict conflict() const;  // views into payload
 };
@@ -57,11 +58,15 @@ class Ledger {
   // By the id of any entry that recorded it; end() if there is none, or no more.
   std::map<LedgerPlace, LedgerRecord>::const_iterator Find(const LinkId& id) const;
 
+  // The first that arrived after the arrival `after`, in order of arrival; end() if none did.
+  std::map<LedgerPlace, LedgerRecord>::const_iterator ArrivedAfter(uint64_t after) const;
+
   uint64_t count() const { return records_.size(); }
   uint64_t open_count() const { return open_; }  // not settled
   uint64_t bytes() const { return bytes_; }
   uint64_t bytes_max() const { return limits_.bytes_max; }
-  uint64_t evicted() const { return evicted_; }  // since this State was made
+  // Since this State was made.
+  uint64_t evicted() const { return evicted_; }
   uint64_t recorded() const { return recorded_; }
 
  private:
@@ -89,6 +94,7 @@ class Ledger {
   std::map<LedgerPlace, LedgerRecord> records_;
   std::map<LossKey, Known> known_;
   std::map<LinkId, LedgerPlace> places_;
+  std::map<uint64_t, LedgerPlace> arrivals_;
   // Acknowledgements that came before what they acknowledge.
   std::map<LinkId, std::pair<Stamp, Settled>> early_acks_;
   uint64_t bytes_ = 0;

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuditLine } from '../../../src/audit/line';
-import { QueryError, parseFilter, parseSince } from '../../../src/audit/query';
+import { parseFilter } from '../../../src/audit/query';
 import { readTrail } from '../../../src/audit/read';
+import { QueryError, parseSince } from '../../../src/config/query';
 import { DAY_MS, START_UNIX_MS, linesOf, openTrail, scratchDirectory } from './fixtures';
 
 const NOW = Date.parse('2026-11-21T10:11:32Z');

@@ -1,0 +1,37 @@
+/** The ledger of conflicts: /replication/conflicts and what is decided about them. */
+import type { AdminTarget } from './admin-target';
+import { badRequest } from './api-error';
+import type { JsonObject } from './json-form';
+import { jsonReply, linesReply, type Reply } from './reply';
+import type { AdminRequest } from './request';
+
+export function conflicts(target: AdminTarget, { params, signal }: AdminRequest): Reply {
+  return linesReply(
+    target.conflictLines({
+      since: params.text('since'),
+      filter: params.text('filter'),
+      open: params.flag('open'),
+      signal,
+    }),
+  );
+}
+
+function idOf({ params }: AdminRequest): string {
+  const id = params.text('id');
+  if (id === undefined) throw badRequest('parameter id: missing; expected the id of a conflict');
+  return id;
+}
+
+export async function conflict(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  return jsonReply((await target.conflict(idOf(request))) as JsonObject);
+}
+
+export async function acknowledge(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  const id = idOf(request);
+  return jsonReply({ id, lsn: String(await target.acknowledgeConflict(id)) });
+}
+
+export async function restore(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  const id = idOf(request);
+  return jsonReply({ id, lsn: String(await target.restoreConflict(id)) });
+}

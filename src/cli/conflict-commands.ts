@@ -1,0 +1,72 @@
+/** `cfs admin replication conflicts`: what lost to another site's change, and getting it back. */
+import type { Command } from 'commander';
+import { renderConflict, renderConflictLine, renderConflictTitle } from './conflict-view';
+import { CliContext, type CommonOptions, withAgentOptions } from './context';
+import type { CliIo } from './io';
+import { asObject, textAt } from './json';
+
+interface ListOptions extends CommonOptions {
+  readonly since?: string;
+  readonly filter?: string;
+  readonly open?: boolean;
+}
+
+async function list(context: CliContext<ListOptions>): Promise<void> {
+  const { options, io, client } = context;
+  const { since, filter, open } = options;
+  const query = { since, filter, open };
+  let count = 0;
+  for await (const line of client.lines('GET', '/replication/conflicts', query, io.interrupted)) {
+    if (context.json) {
+      await context.print(`${line}\n`);
+      continue;
+    }
+    if (count++ === 0) await context.print(renderConflictTitle(context.style));
+    await context.print(renderConflictLine(asObject(JSON.parse(line)), context.style));
+  }
+  if (!context.json && count === 0) await context.print('no conflicts\n');
+}
+
+async function show(context: CliContext<CommonOptions>, id: string): Promise<void> {
+  const conflict = await context.client.json('GET', '/replication/conflicts/show', { id });
+  if (context.json) return context.printJson(conflict);
+  return context.print(renderConflict(conflict, context.style));
+}
+
+async function settle(
+  context: CliContext<CommonOptions>,
+  how: 'ack' | 'restore',
+  id: string,
+): Promise<void> {
+  const settled = await context.client.json('POST', `/replication/conflicts/${how}`, { id });
+  if (context.json) return context.printJson(settled);
+  const done = how === 'ack' ? 'acknowledged' : 'restored: its change was made again';
+  return context.print(`${id} ${done}, LSN ${textAt(settled, 'lsn')}\n`);
+}
+
+export function addConflictCommands(replication: Command, io: CliIo): void {
+  const conflicts = replication
+    .command('conflicts')
+    .description('changes that lost to ones made without knowledge of them');
+
+  withAgentOptions(conflicts.command('list'))
+    .description('the ledger, oldest first; with --json both versions whole, to export it')
+    .option('--since <time>', 'from a time on, such as 2026-11-21T10:00Z, or for 90m, 2h, 7d')
+    .option('--filter <terms>', 'only what matches, such as "path=/projects/* lost=fields site=2"')
+    .option('--open', 'only those that nobody has acknowledged or restored')
+    .action((options: ListOptions) => list(new CliContext(io, options)));
+
+  withAgentOptions(conflicts.command('show <id>'))
+    .description('one conflict: both changes, their stamps and what their writers had seen')
+    .action((id: string, options: CommonOptions) => show(new CliContext(io, options), id));
+
+  withAgentOptions(conflicts.command('ack <id>'))
+    .description('note, at all sites, that somebody has seen it')
+    .action((id: string, options: CommonOptions) => settle(new CliContext(io, options), 'ack', id));
+
+  withAgentOptions(conflicts.command('restore <id>'))
+    .description('make the change that lost again, as a new write that wins everywhere')
+    .action((id: string, options: CommonOptions) =>
+      settle(new CliContext(io, options), 'restore', id),
+    );
+}
