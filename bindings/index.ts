@@ -3,13 +3,7 @@ import './initialize';
 import { type NativeVersions, native } from './native';
 
 export type { Integer, Text } from './arguments';
-export type {
-  Conflict,
-  ConflictSide,
-  LostWhat,
-  RecordedConflict,
-  SettledHow,
-} from './conflict';
+export type { Conflict, ConflictSide, LostWhat, RecordedConflict, SettledHow } from './conflict';
 export {
   DecodedFrame,
   type DecodedEntry,

@@ -53,9 +53,7 @@ Napi::Value EngineArrivedConflicts(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
   const auto after = static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value());
-  auto run = [engine, after, max = ToU32(info[2])] {
-    return engine->ArrivedConflicts(after, max);
-  };
+  auto run = [engine, after, max = ToU32(info[2])] { return engine->ArrivedConflicts(after, max); };
   return Work<Conflicts>::Start(info.Env(), run, FromConflicts);
 }
 

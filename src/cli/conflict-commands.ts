@@ -27,17 +27,13 @@ async function list(context: CliContext<ListOptions>): Promise<void> {
   if (!context.json && count === 0) await context.print('no conflicts\n');
 }
 
-async function show(context: CliContext<CommonOptions>, id: string): Promise<void> {
+async function show(context: CliContext, id: string): Promise<void> {
   const conflict = await context.client.json('GET', '/replication/conflicts/show', { id });
   if (context.json) return context.printJson(conflict);
   return context.print(renderConflict(conflict, context.style));
 }
 
-async function settle(
-  context: CliContext<CommonOptions>,
-  how: 'ack' | 'restore',
-  id: string,
-): Promise<void> {
+async function settle(context: CliContext, how: 'ack' | 'restore', id: string): Promise<void> {
   const settled = await context.client.json('POST', `/replication/conflicts/${how}`, { id });
   if (context.json) return context.printJson(settled);
   const done = how === 'ack' ? 'acknowledged' : 'restored: its change was made again';

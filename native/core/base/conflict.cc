@@ -112,11 +112,10 @@ void EncodeConflict(const Conflict& conflict, std::vector<uint8_t>* out) {
   const size_t loser_seen = std::min(conflict.loser_seen.size(), limits::kConflictSeenMax);
   const size_t winner_seen = std::min(conflict.winner_seen.size(), limits::kConflictSeenMax);
   ByteWriter writer;
-  writer.Put(schema::ConflictHead(ToHead(conflict.loser), ToHead(conflict.winner),
-                                  conflict.loser_inode, static_cast<uint8_t>(conflict.lost), 0,
-                                  static_cast<uint16_t>(path_bytes),
-                                  static_cast<uint16_t>(loser_seen),
-                                  static_cast<uint16_t>(winner_seen)));
+  writer.Put(schema::ConflictHead(
+      ToHead(conflict.loser), ToHead(conflict.winner), conflict.loser_inode,
+      static_cast<uint8_t>(conflict.lost), 0, static_cast<uint16_t>(path_bytes),
+      static_cast<uint16_t>(loser_seen), static_cast<uint16_t>(winner_seen)));
   writer.PutBytes(conflict.loser.payload);
   writer.PutBytes(conflict.winner.payload);
   writer.PutBytes(conflict.path.last(path_bytes));

@@ -425,8 +425,7 @@ void Admission::Add(const OpView& op, Op kind, Inode inode, uint16_t flags,
 }
 
 // The draft's payload is empty.
-std::vector<uint8_t>& Admission::AddDraft(const OpView& op, Op kind, Inode inode,
-                                          uint16_t flags) {
+std::vector<uint8_t>& Admission::AddDraft(const OpView& op, Op kind, Inode inode, uint16_t flags) {
   Draft draft;
   draft.op = kind;
   draft.inode = inode;

@@ -4,8 +4,7 @@
 
 namespace cfsrepl {
 
-void ConflictRecorder::NoteOwnSection(const Origin& own, Lsn from_lsn,
-                                      const VersionVector& seen) {
+void ConflictRecorder::NoteOwnSection(const Origin& own, Lsn from_lsn, const VersionVector& seen) {
   OwnSection section{own, from_lsn, {}};
   for (const auto& [origin, lsn] : seen.lsns()) {
     if (origin != own) section.seen.emplace_back(origin.incarnation, lsn, origin.site, 0, 0);

@@ -297,8 +297,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual Result<std::vector<RecordedConflict>> ArrivedConflicts(uint64_t after, size_t max) = 0;
   // kNotFound names the id.
   virtual Result<RecordedConflict> FindConflict(const LinkId& id) = 0;
-  // [slow] Notes what was decided about a conflict; kRestored makes the loser's change again, with a
-  // new stamp, first. Returns when that is durable here, with the last LSN of it.
+  // [slow] Notes what was decided about a conflict; kRestored makes the loser's change again, with
+  // a new stamp, first. Returns when that is durable here, with the last LSN of it.
   virtual Result<Lsn> SettleConflict(const LinkId& id, Settled how) = 0;
 
   // [slow]

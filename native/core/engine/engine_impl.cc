@@ -291,9 +291,8 @@ Result<Lsn> EngineImpl::SettleConflict(const LinkId& id, Settled how) {
   batch.Put(name);
   static_assert((sizeof(record) + sizeof(name)) % 8 == 0);
   std::promise<AppendResult> settled;
-  CFS_RETURN_IF_ERROR(Append(batch.bytes(), {}, [&](AppendResult result) {
-    settled.set_value(std::move(result));
-  }));
+  CFS_RETURN_IF_ERROR(Append(batch.bytes(), {},
+                             [&](AppendResult result) { settled.set_value(std::move(result)); }));
   const AppendResult result = settled.get_future().get();
   if (!result.status.ok()) return result.status;
   return result.last_lsn;

@@ -108,8 +108,8 @@ Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
 namespace {
 
 RecordedConflict ToRecorded(const LedgerPlace& place, const LedgerRecord& record) {
-  return {{place.hlc, place.id}, record.inode, record.payload,
-          record.settled,        record.how,   record.settled_at, record.arrival};
+  return {{place.hlc, place.id}, record.inode,  record.payload, record.settled, record.how,
+          record.settled_at,     record.arrival};
 }
 
 }  // namespace

@@ -11,7 +11,8 @@
 //   name rename                 parent+name or path; destination is the new name all others inode,
 //   parent+name or path
 // conflictack (conflict.h): name is the schema::LinkId of the entry that recorded the conflict,
-// attributes.mode a Settled. "Destination" is new_parent+new_name, or new_name as a path with kOpDestinationIsPath.
+// attributes.mode a Settled. "Destination" is new_parent+new_name, or new_name as a path with
+// kOpDestinationIsPath.
 //
 // Two values that share a register may be given apart: the other one is kKeep32 (uid, gid,
 // file_flags, project) or kKeep64 (size, extent_ref) and keeps what the inode has; a new inode then

@@ -63,8 +63,7 @@ Result<Recovered> Recovery::Run() {
 
 void Recovery::NewReplica() {
   out_.replica = std::make_unique<Replica>(options_.site, options_.shard_count);
-  out_.replica->state->ledger().SetLimits(
-      {options_.ledger_bytes_max, options_.ledger_age_us_max});
+  out_.replica->state->ledger().SetLimits({options_.ledger_bytes_max, options_.ledger_age_us_max});
 }
 
 Status Recovery::OpenDirectory() {

@@ -26,8 +26,7 @@ Status Admission::AdmitSettling(const OpView& op, Inode* inode) {
     CFS_RETURN_IF_ERROR(AddRevival(op, conflict));
     ChangeTarget target;
     const bool known = state_->GetChangeTarget(conflict.loser_inode, &target);
-    const bool asserts =
-        conflict.loser.asserts_links && known && !target.has_removed_link;
+    const bool asserts = conflict.loser.asserts_links && known && !target.has_removed_link;
     AddRaw(op, conflict.loser.op, conflict.loser_inode,
            asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, conflict.loser.payload);
   }
@@ -44,10 +43,9 @@ Status Admission::AddRevival(const OpView& op, const Conflict& conflict) {
   if (winner.op != Op::Unlink && winner.op != Op::Rmdir && winner.op != Op::Rename) {
     return Status::Ok();
   }
-  const EntryHeader header(winner.stamp.lsn, 0, conflict.inode, 0, 0,
-                           static_cast<uint32_t>(winner.payload.size()), 0, 0,
-                           winner.stamp.origin.site, static_cast<uint8_t>(winner.op),
-                           kEntrySchemaVersion, 0, 0, 0);
+  const EntryHeader header(
+      winner.stamp.lsn, 0, conflict.inode, 0, 0, static_cast<uint32_t>(winner.payload.size()), 0, 0,
+      winner.stamp.origin.site, static_cast<uint8_t>(winner.op), kEntrySchemaVersion, 0, 0, 0);
   auto removal = DecodePayload(header, winner.payload);
   if (!removal.ok()) return removal.status();
   EntryPayload parts;

@@ -14,8 +14,7 @@ namespace cfsrepl {
 class ChunkBuilder {
  public:
   // `kind` as in ChunkHeader.
-  explicit ChunkBuilder(const Store* store,
-                        uint32_t kind = checkpoint_format::kInodeChunk);
+  explicit ChunkBuilder(const Store* store, uint32_t kind = checkpoint_format::kInodeChunk);
 
   // Takes a builder that is full in exchange for one to go on with.
   using Rotate = std::function<ChunkBuilder*()>;

@@ -130,8 +130,7 @@ void LossFinder::AfterLink(uint32_t link) const {
   if (named_before_ != 0 && named_before_ != link) {
     const LinkRecord& other = store_->links[named_before_];
     if (other.Has(kLinkExtra) && other.child != record.child && Unseen(other.stamp)) {
-      LoseLink(Lost::kName, named_before_, store_->inodes[other.parent].inode,
-               store_->Name(other));
+      LoseLink(Lost::kName, named_before_, store_->inodes[other.parent].inode, store_->Name(other));
     }
   }
   // The new name keeps a directory that was removed.

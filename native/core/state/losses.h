@@ -37,7 +37,7 @@ class LossFinder {
   const Store* const store_;
   const VisibleTree* const tree_;
   LossWatch* const watch_;
-  uint32_t named_before_ = 0;   // the link that shows where the link being merged wants to
+  uint32_t named_before_ = 0;    // the link that shows where the link being merged wants to
   uint32_t held_up_before_ = 0;  // the link that its new parent lived through
 };
 

@@ -1,10 +1,24 @@
 // Two sites that change the same things apart: what each lost is in the ledger of both, once.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <set>
+
 #include "engine/engine_support.h"
 
 namespace cfsrepl {
 namespace {
+
+// The payload must stay where it is.
+Conflict DecodeRecorded(const RecordedConflict& recorded) {
+  const EntryHeader header(recorded.place.id.lsn, recorded.place.hlc, recorded.inode, 0, 0,
+                           static_cast<uint32_t>(recorded.payload.size()), 0, 0, 1,
+                           static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
+  auto conflict = DecodeConflict(header, recorded.payload);
+  EXPECT_TRUE(conflict.ok()) << conflict.status().message();
+  return conflict.value();
+}
 
 class ConflictsTest : public ::testing::Test {
  protected:
@@ -35,23 +49,12 @@ class ConflictsTest : public ::testing::Test {
     EXPECT_TRUE(conflicts.ok());
     return conflicts.value();
   }
-  // The payload must stay where it is.
-  static Conflict Decode(const RecordedConflict& recorded) {
-    const EntryHeader header(recorded.place.id.lsn, recorded.place.hlc, recorded.inode, 0, 0,
-                             static_cast<uint32_t>(recorded.payload.size()), 0, 0, 1,
-                             static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
-    auto conflict = DecodeConflict(header, recorded.payload);
-    EXPECT_TRUE(conflict.ok()) << conflict.status().message();
-    return conflict.value();
-  }
-
   static AppendResult Do(Engine* site, Op op, const std::string& path, const std::string& to = "",
                          const std::string& value = "") {
     BatchBuilder batch;
     batch.ByPath(op, path, to, value);
     AppendResult result = AppendAndWait(site, batch);
-    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": "
-                                    << result.status.message();
+    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": " << result.status.message();
     return result;
   }
   static void Chmod(Engine* site, Inode inode, uint32_t mode) {
@@ -85,7 +88,7 @@ TEST_F(ConflictsTest, TheSameFieldChangedApartIsInTheLedgerOfBothSites) {
   Meet();
   const auto ledger = Ledger(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  const Conflict conflict = Decode(ledger[0]);
+  const Conflict conflict = DecodeRecorded(ledger[0]);
   EXPECT_EQ(conflict.lost, Lost::kFields);
   EXPECT_EQ(conflict.loser_inode, file);
   EXPECT_EQ(AsString(conflict.path), "/f");
@@ -112,7 +115,7 @@ TEST_F(ConflictsTest, AnXattrSetApartKeepsTheLosersValue) {
   Meet();
   const auto ledger = Ledger(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  const Conflict conflict = Decode(ledger[0]);
+  const Conflict conflict = DecodeRecorded(ledger[0]);
   EXPECT_EQ(conflict.lost, Lost::kXattr);
   EXPECT_NE(AsString(conflict.loser.payload).find("from a"), std::string::npos);
   EXPECT_NE(AsString(conflict.winner.payload).find("from b"), std::string::npos);
@@ -125,8 +128,8 @@ TEST_F(ConflictsTest, TwoRenamesOfOneFileKeepTheOtherName) {
   Meet();
   const auto ledger = Ledger(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kLink);
-  EXPECT_EQ(AsString(Decode(ledger[0]).path), "/by-a");
+  EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kLink);
+  EXPECT_EQ(AsString(DecodeRecorded(ledger[0]).path), "/by-a");
 }
 
 TEST_F(ConflictsTest, ANameThatTwoFilesWantIsLostByOne) {
@@ -135,8 +138,8 @@ TEST_F(ConflictsTest, ANameThatTwoFilesWantIsLostByOne) {
   Meet();
   const auto ledger = Ledger(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kName);
-  EXPECT_NE(Decode(ledger[0]).loser_inode, Decode(ledger[0]).inode);
+  EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kName);
+  EXPECT_NE(DecodeRecorded(ledger[0]).loser_inode, DecodeRecorded(ledger[0]).inode);
 }
 
 TEST_F(ConflictsTest, AChangeLostToAnUnlinkComesBackWithItsName) {
@@ -147,7 +150,7 @@ TEST_F(ConflictsTest, AChangeLostToAnUnlinkComesBackWithItsName) {
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{});
   const auto ledger = Ledger(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kFields);
+  EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kFields);
   ASSERT_TRUE(b_->SettleConflict(ledger[0].place.id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
@@ -163,8 +166,8 @@ TEST_F(ConflictsTest, AnUnlinkLostToALaterChangeIsReported) {
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
   const auto ledger = Ledger(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  EXPECT_EQ(Decode(ledger[0]).lost, Lost::kLink);
-  EXPECT_EQ(Decode(ledger[0]).loser.op, Op::Unlink);
+  EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kLink);
+  EXPECT_EQ(DecodeRecorded(ledger[0]).loser.op, Op::Unlink);
   ASSERT_TRUE(a_->SettleConflict(ledger[0].place.id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(AllPaths(b_.get()), std::vector<std::string>{});
@@ -179,7 +182,7 @@ TEST_F(ConflictsTest, AnRmdirLosesToANameMadeInside) {
   EXPECT_EQ(AllPaths(a_.get()), (std::vector<std::string>{"/d", "/d/f"}));
   const auto ledger = Ledger(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
-  EXPECT_EQ(Decode(ledger[0]).loser.op, Op::Rmdir);
+  EXPECT_EQ(DecodeRecorded(ledger[0]).loser.op, Op::Rmdir);
 }
 
 TEST_F(ConflictsTest, ARestoredFieldIsAWriteLikeAnyOtherAndIsSeenEverywhere) {
@@ -238,6 +241,92 @@ TEST_F(ConflictsTest, AnUnknownConflictIsNamed) {
   const Status status = a_->SettleConflict({{2, 0xabc}, 7}, Settled::kAcknowledged).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_NE(status.message().find("2.abc.7"), std::string::npos);
+}
+
+// What a person with all sites before them would call a conflict, kept with plain sets: each write
+// knows which writes its site had when it was made.
+struct Write {
+  size_t site = 0;
+  size_t file = 0;
+  Stamp stamp;
+  std::set<size_t> seen;
+};
+
+TEST(ConflictsOfThreeSites, AreExactlyTheConcurrentOnesWhateverTheOrderOfMeeting) {
+  constexpr size_t kSites = 3, kFiles = 3, kSteps = 300;
+  const uint32_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  TempDir dir;
+  std::vector<std::shared_ptr<Engine>> sites;
+  for (size_t i = 0; i < kSites; i++) {
+    const auto site = static_cast<SiteId>(i + 1);
+    sites.push_back(OpenEngine(SmallOptions(dir / std::to_string(site), site)));
+  }
+  const FeedOptions whole{.compact = false};
+  std::vector<Inode> files;
+  for (size_t i = 0; i < kFiles; i++) {
+    BatchBuilder batch;
+    batch.ByPath(Op::Create, "/" + std::to_string(i));
+    files.push_back(AppendAndWait(sites[0].get(), batch, {.want_inodes = true}).inodes[0]);
+  }
+  for (size_t to = 1; to < kSites; to++) Replicate(sites[0].get(), sites[to].get(), 1, whole);
+
+  std::vector<Write> writes;
+  std::vector<std::set<size_t>> known(kSites);
+  std::vector<std::map<size_t, size_t>> current(kSites);  // by site and file: a write
+  std::set<std::pair<Stamp, Stamp>> expected;             // loser, winner
+  auto write = [&](size_t site, size_t file) {
+    const uint32_t mode = static_cast<uint32_t>(writes.size()) & 07777;
+    const AppendResult result =
+        AppendAndWait(sites[site].get(), BatchBuilder().SetMode(files[file], mode));
+    ASSERT_TRUE(result.status.ok());
+    const EngineStatus status = sites[site]->GetStatus();
+    writes.push_back({site, file, {status.last_hlc, status.origin, result.last_lsn}, known[site]});
+    current[site][file] = writes.size() - 1;
+    known[site].insert(writes.size() - 1);
+  };
+  auto meet = [&](size_t from, size_t to) {
+    for (size_t id = 0; id < writes.size(); id++) {
+      const Write& arriving = writes[id];
+      if (arriving.site != from || !known[to].insert(id).second) continue;
+      auto [held, is_first] = current[to].try_emplace(arriving.file, id);
+      if (is_first || writes[held->second].stamp > arriving.stamp) continue;
+      const Write& displaced = writes[held->second];
+      if (displaced.site == to && !arriving.seen.contains(held->second)) {
+        expected.emplace(displaced.stamp, arriving.stamp);
+      }
+      held->second = id;
+    }
+    Replicate(sites[from].get(), sites[to].get(), static_cast<SiteId>(from + 1), whole);
+  };
+  for (size_t step = 0; step < kSteps; step++) {
+    const size_t site = random() % kSites;
+    if (random() % 3 != 0) {
+      write(site, random() % kFiles);
+    } else {
+      meet(site, (site + 1 + random() % (kSites - 1)) % kSites);
+    }
+  }
+  for (int round = 0; round < 3; round++) {
+    for (size_t from = 0; from < kSites; from++) {
+      for (size_t to = 0; to < kSites; to++) {
+        if (from != to) meet(from, to);
+      }
+    }
+  }
+  for (const auto& site : sites) {
+    std::set<std::pair<Stamp, Stamp>> found;
+    const auto conflicts = site->Conflicts({}, 10000);
+    for (const RecordedConflict& recorded : conflicts.value()) {
+      const Conflict conflict = DecodeRecorded(recorded);
+      EXPECT_TRUE(found.emplace(conflict.loser.stamp, conflict.winner.stamp).second);
+    }
+    EXPECT_EQ(found, expected);
+    ExpectEqualState(site.get(), sites[0].get());
+  }
+  std::printf("[   COUNT  ] %zu writes at 3 sites, %zu conflicts, seed %u\n", writes.size(),
+              expected.size(), seed);
 }
 
 }  // namespace

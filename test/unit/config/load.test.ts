@@ -67,6 +67,7 @@ test('the least configuration gets every default', (context) => {
       http: { enabled: true, host: '127.0.0.1', port: 9501 },
     },
     audit: { retentionDays: 365, retentionBytes: 268435456, fileBytes: 8388608 },
+    conflicts: { ledgerBytes: 67108864, ledgerDays: 90 },
     log: { level: 'info' },
   });
 });
@@ -177,6 +178,11 @@ const wrongValues: readonly [extra: string, issue: RegExp][] = [
     'audit: { retention_bytes: 1KiB }',
     /^audit\.retention_bytes: "1KiB": expected a size from 128KiB/,
   ],
+  [
+    'conflicts: { ledger_bytes: 1KiB }',
+    /^conflicts\.ledger_bytes: "1KiB": expected a size from 1MiB/,
+  ],
+  ['conflicts: { ledger_days: 0 }', /^conflicts\.ledger_days: 0: expected a whole number from 1/],
   ['log: { level: loud }', /^log\.level: "loud": expected trace, debug, info, warn, error, fatal/],
   [
     'admin: { http: { enabled: yes please } }',
