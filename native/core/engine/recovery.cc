@@ -196,6 +196,12 @@ Status Recovery::ReplayFrame(const Item& item, Lsn* own_lsn, Hlc* own_hlc) {
     *own_lsn = info.first_lsn;
     *own_hlc = view->entries.front().hlc();
   }
+  if (item.kind == kItemLocalFrame) {
+    for (const SeenSection& section : view->sections) {
+      out_.replica->recorder.NoteOwnSection(info.origin, section.from_lsn,
+                                            section.ToVersionVector());
+    }
+  }
   out_.entries += view->entries.size();
   return out_.replica->MergeFrame(view.value(), Replica::Conflicts::kIgnore);
 }

@@ -117,7 +117,8 @@ void HistorySite::Receive(Bytes frame) {
     Require(Status(Code::kLsnGap, "a history may not leave a gap"), "receive");
   }
   // The engine would leave a duplicate out. Merging it must not matter.
-  Require(replica_->MergeFrame(view.value()), "merge of a received frame");
+  Require(replica_->MergeFrame(view.value(), Replica::Conflicts::kIgnore),
+          "merge of a received frame");
   if (checkpoint_ != nullptr) log_.push_back(CopyOf(frame));
   seen_changed_ = true;
 }
@@ -165,7 +166,8 @@ void HistorySite::EndCheckpoint() {
   for (const Buffer& frame : log_) {
     Result<FrameView> view = OpenFrame(frame.bytes(), &tools_->scratch, Verify::kAll);
     Require(view.status(), "open of a logged frame");
-    Require(replica->MergeFrame(view.value()), "merge of a logged frame");
+    Require(replica->MergeFrame(view.value(), Replica::Conflicts::kIgnore),
+            "merge of a logged frame");
   }
   log_.clear();
   Start(std::move(replica));
