@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/conflict.h"
 #include "codec/codec.h"
 #include "frame/frame_support.h"
 
@@ -27,6 +28,15 @@ std::vector<test::TestEntry> OneOfEach() {
   symlink.target = test::AsBytes("../f");
   EntryPayload write;
   write.attributes = test::SomeAttributes(kFieldSize | kFieldMtime);
+  ConflictSide loser{{1, {1, 5}, 7}, Op::Setxattr, true, {}};
+  const auto side = test::Setxattr(7, 100, "user.a", "value");
+  loser.payload = side.payload;
+  Conflict conflict{100, 100, Lost::kXattr, loser, loser, test::AsBytes("/d/f"), {}, {}};
+  conflict.winner.stamp.lsn = 8;
+  conflict.winner_seen.emplace_back(5, 6, 1, 0, 0);
+  std::vector<uint8_t> recorded, settled;
+  EncodeConflict(conflict, &recorded);
+  EncodeConflictAck({{{1, 5}, 13}, Settled::kRestored}, &settled);
   return {test::Mkdir(1, 50, kRootInode, "d"),
           test::Create(2, 100, 50, "f"),
           test::MakeEntry({.op = Op::Symlink, .lsn = 3, .inode = 101}, symlink),
@@ -39,7 +49,9 @@ std::vector<test::TestEntry> OneOfEach() {
           test::Rename(10, 101, 3, 50, "s", kRootInode, "t", 100, 4),
           test::Unlink(11, 100, 2, 50, "f"),
           test::Rmdir(12, 50, 1, kRootInode, "d"),
-          test::MakeEntry({.op = static_cast<Op>(13), .lsn = 13}, std::vector<uint8_t>{1, 2})};
+          test::MakeEntry({.op = Op::Conflict, .lsn = 13, .inode = 100}, recorded),
+          test::MakeEntry({.op = Op::Conflictack, .lsn = 14, .inode = kRootInode}, settled),
+          test::MakeEntry({.op = static_cast<Op>(200), .lsn = 15}, std::vector<uint8_t>{1, 2})};
 }
 
 std::vector<uint8_t> SealedSeed(const Buffer& raw, Codec codec) {
