@@ -19,7 +19,16 @@ import { CommandError, run, step, StepError } from '../../deploy/setup/report.mj
 const HISTORIES = 20_000;
 const SEED = 1; // the same for all, so that a mutant is caught by the same history every time
 const TEST_MS_MAX = 300_000;
-const NATIVE_TESTS = ['State', 'Convergence', 'Compact', 'Checkpoint', 'Chunk', 'Digest', 'Sites'];
+const NATIVE_TESTS = [
+  'State',
+  'Convergence',
+  'Compact',
+  'Checkpoint',
+  'Chunk',
+  'Digest',
+  'Sites',
+  'Conflicts',
+];
 
 const folder = join(root, 'test', 'mutants');
 const work = join(root, 'build', 'mutants');

@@ -54,6 +54,7 @@ function shrink(configFile: string): void {
     segment_bytes: '16MiB',
     tail_cache_bytes: '4MiB',
     seal_cache_bytes: '4MiB',
+    ledger_bytes: '1MiB',
   };
   const text = readFileSync(configFile, 'utf8').replace(
     /^( *)# ([a-z_]+_bytes): .*$/gm,
