@@ -299,7 +299,7 @@ const conflicts = is.group(
     ),
     ledgerDays: is.wholeNumber(
       { min: 1, max: 3650, default: 90 },
-      { about: 'Conflicts so much older than the newest go.' },
+      { about: 'Older conflicts go.' },
     ),
   },
   {

@@ -45,10 +45,12 @@ Status Committer::stopped() const {
 
 void Committer::Run() {
   for (;;) {
-    const bool idle = replica_->recorder.pending().empty();
-    if (!NextRequest(idle ? Wait::kForWork : Wait::kNot) && idle && queue_.closed()) break;
+    // Conflicts that did not fit the group before go at once, if there is a journal to go to.
+    const bool carries = accepting_ && !replica_->recorder.pending().empty();
+    if (!NextRequest(carries ? Wait::kNot : Wait::kForWork) && !carries && queue_.closed()) break;
     books_->BeginGroup();
-    if (BuildGroup()) Commit();
+    accepting_ = BuildGroup();
+    if (accepting_) Commit();
     books_->EndGroup();
     WriteCursors();
   }
@@ -140,6 +142,7 @@ void Committer::WriteCursors() {
   const auto now = std::chrono::steady_clock::now();
   if (now < cursors_due_ && !queue_.closed()) return;
   cursors_due_ = now + kCursorInterval;
+  ForgetOldConflicts();
   std::vector<std::vector<uint8_t>> encoded;
   for (const auto& [peer, cursor] : books_->TakeChangedCursors()) {
     encoded.push_back(EncodePeerCursor(peer, cursor));
@@ -152,6 +155,16 @@ void Committer::WriteCursors() {
   // A cursor that was not written only makes collection keep more; the next one says as much.
   if (ref.ok()) books_->Publish(ref.value(), replica_->metadata, 0, 0);
   books_->EndGroup();
+}
+
+// By this node's clock, not by stamps: one from the far future must not empty the ledger.
+void Committer::ForgetOldConflicts() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  Ledger& ledger = replica_->state->ledger();
+  if (!ledger.HasOlderThan(static_cast<uint64_t>(now_us))) return;
+  std::unique_lock lock(replica_->mutex);
+  ledger.ForgetOld(static_cast<uint64_t>(now_us));
 }
 
 // ---- own entries

@@ -70,6 +70,7 @@ class Committer {
   void Commit();
   void RefuseAll(const Status& why);
   void WriteCursors();
+  void ForgetOldConflicts();
 
   void Append(Active* active);
   bool AppendChunk(Active* active);
@@ -118,6 +119,7 @@ class Committer {
   Hlc group_first_hlc_ = 0;
   Hlc last_own_hlc_ = 0;      // of the entry before next_lsn_, once this run has made one
   bool seen_changed_ = true;  // other origins moved since the last entry of ours
+  bool accepting_ = true;     // the last group was not refused
   std::vector<std::function<void(const Status&)>> answers_;
 };
 

@@ -101,20 +101,29 @@ std::map<LedgerPlace, LedgerRecord>::const_iterator Ledger::ArrivedAfter(uint64_
   return next == arrivals_.end() ? records_.end() : records_.find(next->second);
 }
 
+bool Ledger::HasOlderThan(uint64_t now_us) const {
+  if (records_.empty() || now_us <= limits_.age_us_max) return false;
+  return records_.begin()->first.hlc / kHlcPerUs < now_us - limits_.age_us_max;
+}
+
+void Ledger::ForgetOld(uint64_t now_us) {
+  while (HasOlderThan(now_us)) EvictOldest();
+}
+
 void Ledger::Evict() {
-  while (!records_.empty()) {
-    const auto oldest = records_.begin();
-    const uint64_t age_us = (records_.rbegin()->first.hlc - oldest->first.hlc) / kHlcPerUs;
-    if (bytes_ <= limits_.bytes_max && age_us <= limits_.age_us_max) return;
-    const auto known = known_.find(KeyOf(oldest->second.conflict()));
-    for (const LinkId& id : known->second.ids) places_.erase(id);
-    known_.erase(known);
-    arrivals_.erase(oldest->second.arrival);
-    bytes_ -= BytesOf(oldest->second);
-    if (!oldest->second.settled) open_--;
-    records_.erase(oldest);
-    evicted_++;
-  }
+  while (bytes_ > limits_.bytes_max) EvictOldest();
+}
+
+void Ledger::EvictOldest() {
+  const auto oldest = records_.begin();
+  const auto known = known_.find(KeyOf(oldest->second.conflict()));
+  for (const LinkId& id : known->second.ids) places_.erase(id);
+  known_.erase(known);
+  arrivals_.erase(oldest->second.arrival);
+  bytes_ -= BytesOf(oldest->second);
+  if (!oldest->second.settled) open_--;
+  records_.erase(oldest);
+  evicted_++;
 }
 
 Ledger::LossKey Ledger::KeyOf(const Conflict& conflict) {

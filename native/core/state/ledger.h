@@ -1,8 +1,8 @@
 // The ledger: every conflict that some site recorded, and what was decided about it since.
 //
 // A set of journal entries, so merging is idempotent and in any order, and all sites that hold the
-// same entries have the same ledger. Bounded: the newest that fit stay, those alone; so what is
-// forgotten does not depend on the order either.
+// same entries have the same ledger. Bounded: the newest that fit stay, those alone; so what goes
+// for want of room does not depend on the order either.
 //
 // Threads: as State, which has it.
 #ifndef CFS_REPL_STATE_LEDGER_H_
@@ -21,7 +21,7 @@ namespace cfsrepl {
 
 struct LedgerLimits {
   uint64_t bytes_max = 64ull << 20;
-  uint64_t age_us_max = 90ull * 24 * 3600 * 1000000;  // older than the newest record
+  uint64_t age_us_max = 90ull * 24 * 3600 * 1000000;
 };
 
 // One record's place: ascending in time.
@@ -49,6 +49,10 @@ class Ledger {
   // Takes over an entry of op Conflict or Conflictack that ValidatePayload let pass. True if a
   // record is new.
   Result<bool> Merge(const EntryHeader& header, Bytes payload, const Origin& origin);
+
+  // Whether there is a record older than the limits say, at microseconds since the Unix epoch.
+  bool HasOlderThan(uint64_t now_us) const;
+  void ForgetOld(uint64_t now_us);
 
   // Ascending from after `after`.
   std::map<LedgerPlace, LedgerRecord>::const_iterator After(const LedgerPlace& after) const {
@@ -87,6 +91,7 @@ class Ledger {
   Status MergeAck(const EntryHeader& header, Bytes payload, const Origin& origin);
   void Settle(LedgerRecord* record, const Stamp& stamp, Settled how);
   void Evict();
+  void EvictOldest();
   static LossKey KeyOf(const Conflict& conflict);
   static uint64_t BytesOf(const LedgerRecord& record);
 

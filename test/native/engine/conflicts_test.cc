@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "engine/engine_support.h"
 
@@ -235,6 +236,23 @@ TEST_F(ConflictsTest, TheOldestGoesWhenTheLedgerIsFull) {
   EXPECT_LT(status.conflicts, 10u);
   EXPECT_EQ(status.conflicts + status.conflicts_evicted, 10u);
   EXPECT_EQ(Ledger(a_.get()).back().payload, Ledger(b_.get()).back().payload);
+}
+
+TEST_F(ConflictsTest, WhatIsTooOldGoesByTheClockOfThisNodeAlone) {
+  const Inode file = Shared("/f");
+  for (uint32_t round = 0; round < 2; round++) {
+    Chmod(a_.get(), file, 0100 + round);
+    Chmod(b_.get(), file, 0200 + round);
+    Meet();
+  }
+  EXPECT_EQ(Ledger(a_.get()).size(), 2u);
+  a_.reset();
+  EngineOptions options = SmallOptions(dir_ / "a", 1);
+  options.ledger_age_us_max = 1;
+  a_ = OpenEngine(options);
+  while (a_->GetStatus().conflicts != 0) std::this_thread::yield();
+  EXPECT_EQ(a_->GetStatus().conflicts_evicted, 2u);
+  EXPECT_EQ(Ledger(b_.get()).size(), 2u);
 }
 
 TEST_F(ConflictsTest, AnUnknownConflictIsNamed) {
