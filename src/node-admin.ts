@@ -1,11 +1,12 @@
 /** What the admin API needs of a node (admin/admin-target.ts), from a running node. */
 import { type CollectResult, type LinkIdentity, makeError } from '../bindings';
 import type { AdminTarget, ConflictQuery, TailOptions } from './admin/admin-target';
-import { QueryError, parseSince } from './config/query';
-import { type ConflictFilter, parseConflictFilter } from './conflicts/select';
+import { parseSince } from './config/query';
+import { parseConflictFilter } from './conflicts/select';
 import { conflictToJson, hlcUnixMs, parseConflictId } from './journal/conflict-json';
 import { entryToLine } from './journal/entry-json';
 import type { Node } from './node';
+import { readQuestion } from './node-query';
 import { tlsStatus } from './security/tls-status';
 
 async function* tailLines(node: Node, options: TailOptions): AsyncGenerator<string> {
@@ -20,29 +21,17 @@ async function* tailLines(node: Node, options: TailOptions): AsyncGenerator<stri
 }
 
 async function* conflictLines(node: Node, query: ConflictQuery): AsyncGenerator<string> {
-  const { sinceUnixMs, filter } = readQuery(query);
+  const { since, filter } = readQuestion(() => ({
+    since: query.since === undefined ? -Infinity : parseSince(query.since, Date.now()),
+    filter: parseConflictFilter(query.filter ?? ''),
+  }));
   for await (const page of node.conflicts.pages(query.signal)) {
     yield page
-      .filter((conflict) => hlcUnixMs(conflict.hlc) >= sinceUnixMs)
+      .filter((conflict) => hlcUnixMs(conflict.hlc) >= since)
       .filter((conflict) => !query.open || conflict.settled === undefined)
       .filter(filter)
       .map((conflict) => `${JSON.stringify(conflictToJson(conflict))}\n`)
       .join('');
-  }
-}
-
-function readQuery({ since, filter }: ConflictQuery): {
-  sinceUnixMs: number;
-  filter: ConflictFilter;
-} {
-  try {
-    return {
-      sinceUnixMs: since === undefined ? -Infinity : parseSince(since, Date.now()),
-      filter: parseConflictFilter(filter ?? ''),
-    };
-  } catch (error) {
-    if (error instanceof QueryError) throw makeError('CFS_INVALID_ARGUMENT', error.message);
-    throw error;
   }
 }
 

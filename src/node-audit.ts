@@ -17,7 +17,8 @@ import { AuditTrail, type TrailOptions } from './audit/trail';
 import type { KnownHead, VerifyReport } from './audit/verify';
 import type { AuditHead, CloseReason, RefusedConnection, Session } from './conduit/types';
 import type { Config } from './config';
-import { QueryError, parseSince } from './config/query';
+import { parseSince } from './config/query';
+import { readQuestion } from './node-query';
 import { ORDERLY_ENDS, codeOf, messageOf } from './node-status';
 import type { Log } from './telemetry/log';
 import type { AuditStatus, RecordedError } from './telemetry/node-status';
@@ -330,19 +331,14 @@ function contradictionOf(before: ChainHead, now: ChainHead): string | undefined 
 }
 
 function trailQueryOf({ since, filter, tail, oldest, follow }: AuditQuery): TrailQuery {
-  try {
-    return {
-      sinceUnixMs: since === undefined ? undefined : parseSince(since, Date.now()),
-      filter: filter === undefined ? undefined : parseFilter(filter),
-      ...(tail === undefined && !oldest
-        ? {}
-        : { limit: { from: oldest ? 'oldest' : 'newest', lines: tail ?? 1 } }),
-      follow,
-    };
-  } catch (error) {
-    if (error instanceof QueryError) throw makeError('CFS_INVALID_ARGUMENT', error.message);
-    throw error;
-  }
+  return readQuestion(() => ({
+    sinceUnixMs: since === undefined ? undefined : parseSince(since, Date.now()),
+    filter: filter === undefined ? undefined : parseFilter(filter),
+    ...(tail === undefined && !oldest
+      ? {}
+      : { limit: { from: oldest ? 'oldest' : 'newest', lines: tail ?? 1 } }),
+    follow,
+  }));
 }
 
 function parseAnchor(text: string): KnownHead {

@@ -53,6 +53,12 @@ const PAGE_PARAMS: readonly ParamSpec[] = [
   { name: 'max', kind: 'integer', min: 1, description: 'how many at most' },
 ];
 
+const SINCE: ParamSpec = {
+  name: 'since',
+  kind: 'text',
+  description: 'a time such as 2026-11-21T10:11:32Z, or a duration before now such as 90m',
+};
+
 const CONFLICT_ID: ParamSpec = {
   name: 'id',
   kind: 'text',
@@ -142,11 +148,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'The audit trail, one event a line, in the order in which it was written',
     role: 'viewer',
     params: [
-      {
-        name: 'since',
-        kind: 'text',
-        description: 'a time such as 2026-11-21T10:11:32Z, or a duration before now such as 90m',
-      },
+      SINCE,
       {
         name: 'filter',
         kind: 'text',
@@ -190,15 +192,11 @@ export const ROUTES: readonly Route[] = [
     summary: 'The ledger of conflicts, one a line with both versions whole, oldest first',
     role: 'viewer',
     params: [
-      {
-        name: 'since',
-        kind: 'text',
-        description: 'a time such as 2026-11-21T10:11:32Z, or a duration before now such as 90m',
-      },
+      SINCE,
       {
         name: 'filter',
         kind: 'text',
-        description: 'terms that must all hold, such as path=/projects/* lost=fields site=2',
+        description: 'terms that must all hold, such as path=/projects/* lost=fields loser_site=2',
       },
       { name: 'open', kind: 'flag', description: 'only those that nobody has decided about' },
     ],

@@ -48,7 +48,10 @@ export function addConflictCommands(replication: Command, io: CliIo): void {
   withAgentOptions(conflicts.command('list'))
     .description('the ledger, oldest first; with --json both versions whole, to export it')
     .option('--since <time>', 'from a time on, such as 2026-11-21T10:00Z, or for 90m, 2h, 7d')
-    .option('--filter <terms>', 'only what matches, such as "path=/projects/* lost=fields site=2"')
+    .option(
+      '--filter <terms>',
+      'only what matches, such as "path=/projects/* lost=fields loser_site=2"',
+    )
     .option('--open', 'only those that nobody has acknowledged or restored')
     .action((options: ListOptions) => list(new CliContext(io, options)));
 

@@ -13,12 +13,6 @@ namespace {
 static_assert(sizeof(schema::ConflictHead) == 80);
 static_assert(sizeof(schema::OriginLsn) == 24);
 
-Status Malformed(const EntryHeader& header, const std::string& what) {
-  return Status(Code::kMalformed, "entry LSN " + std::to_string(header.lsn()) + " (" +
-                                      std::string(OpName(static_cast<Op>(header.op()))) +
-                                      "): " + what);
-}
-
 schema::ConflictSide ToHead(const ConflictSide& side) {
   return {side.stamp.hlc,
           side.stamp.origin.incarnation,
@@ -34,20 +28,21 @@ Status ReadSide(const EntryHeader& header, const char* name, const schema::Confl
                 Inode inode, Bytes payload, ConflictSide* out) {
   const std::string who(name);
   if (head.op() == 0 || head.op() >= static_cast<uint8_t>(Op::Conflict)) {
-    return Malformed(header, who + ".op is " + std::to_string(head.op()) + ", expected 1 to 12");
+    return MalformedEntry(header,
+                          who + ".op is " + std::to_string(head.op()) + ", expected 1 to 12");
   }
   if ((head.flags() & ~kEntryAssertsLinks) != 0) {
-    return Malformed(header, who + ".flags are " + std::to_string(head.flags()));
+    return MalformedEntry(header, who + ".flags are " + std::to_string(head.flags()));
   }
   if (head.site() == 0 || head.lsn() == 0 || head.lsn() > kLsnMax) {
-    return Malformed(header, who + " has site " + std::to_string(head.site()) + " and LSN " +
-                                 std::to_string(head.lsn()) + ", expected both");
+    return MalformedEntry(header, who + " has site " + std::to_string(head.site()) + " and LSN " +
+                                      std::to_string(head.lsn()) + ", expected both");
   }
   const EntryHeader entry(head.lsn(), head.hlc(), inode, 0, 0,
                           static_cast<uint32_t>(payload.size()), 0, 0, head.site(), head.op(),
                           kEntrySchemaVersion, head.flags(), 0, 0);
   const Status status = ValidatePayload(entry, payload);
-  if (!status.ok()) return Malformed(header, who + ": " + status.message());
+  if (!status.ok()) return MalformedEntry(header, who + ": " + status.message());
   *out = {{head.hlc(), {head.site(), head.incarnation()}, head.lsn()},
           static_cast<Op>(head.op()),
           head.flags() != 0,
@@ -63,20 +58,6 @@ std::vector<schema::OriginLsn> ReadSeen(ByteReader* reader, size_t count) {
 
 }  // namespace
 
-std::string_view LostName(Lost lost) {
-  switch (lost) {
-    case Lost::kFields:
-      return "fields";
-    case Lost::kXattr:
-      return "xattr";
-    case Lost::kLink:
-      return "link";
-    case Lost::kName:
-      return "name";
-  }
-  return "unknown";
-}
-
 Result<Conflict> DecodeConflict(const EntryHeader& header, Bytes payload) {
   ByteReader reader(payload);
   const auto head = reader.Get<schema::ConflictHead>();
@@ -87,16 +68,17 @@ Result<Conflict> DecodeConflict(const EntryHeader& header, Bytes payload) {
   if (!reader.ok() || head.path_bytes() > limits::kConflictPathBytesMax ||
       head.loser_seen() > limits::kConflictSeenMax ||
       head.winner_seen() > limits::kConflictSeenMax) {
-    return Malformed(header, "the payload ends within its parts, or has too many");
+    return MalformedEntry(header, "the payload ends within its parts, or has too many");
   }
   conflict.loser_seen = ReadSeen(&reader, head.loser_seen());
   conflict.winner_seen = ReadSeen(&reader, head.winner_seen());
-  if (!reader.finished()) return Malformed(header, "the payload's length is not that of its parts");
+  if (!reader.finished())
+    return MalformedEntry(header, "the payload's length is not that of its parts");
   if (head.lost() < static_cast<uint8_t>(Lost::kFields) ||
       head.lost() > static_cast<uint8_t>(Lost::kName)) {
-    return Malformed(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 4");
+    return MalformedEntry(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 4");
   }
-  if (head.reserved0() != 0) return Malformed(header, "reserved0 is not 0");
+  if (head.reserved0() != 0) return MalformedEntry(header, "reserved0 is not 0");
   conflict.inode = header.inode();
   conflict.loser_inode = head.loser_inode();
   conflict.lost = static_cast<Lost>(head.lost());
@@ -129,17 +111,17 @@ Result<ConflictAck> DecodeConflictAck(const EntryHeader& header, Bytes payload) 
   const auto id = reader.Get<schema::LinkId>();
   const auto how = reader.Get<uint64_t>();
   if (!reader.finished()) {
-    return Malformed(header, "the payload has " + std::to_string(payload.size()) +
-                                 " bytes, expected exactly 32");
+    return MalformedEntry(header, "the payload has " + std::to_string(payload.size()) +
+                                      " bytes, expected exactly 32");
   }
   if (id.site() == 0 || id.lsn() == 0 || id.lsn() > kLsnMax || id.reserved0() != 0 ||
       id.reserved1() != 0) {
-    return Malformed(header, "the conflict has site " + std::to_string(id.site()) + " and LSN " +
-                                 std::to_string(id.lsn()) + ", expected both");
+    return MalformedEntry(header, "the conflict has site " + std::to_string(id.site()) +
+                                      " and LSN " + std::to_string(id.lsn()) + ", expected both");
   }
   if (how != static_cast<uint64_t>(Settled::kAcknowledged) &&
       how != static_cast<uint64_t>(Settled::kRestored)) {
-    return Malformed(header, "how is " + std::to_string(how) + ", expected 1 or 2");
+    return MalformedEntry(header, "how is " + std::to_string(how) + ", expected 1 or 2");
   }
   return ConflictAck{{{id.site(), id.incarnation()}, id.lsn()}, static_cast<Settled>(how)};
 }

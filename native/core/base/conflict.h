@@ -18,7 +18,6 @@ enum class Lost : uint8_t {
   kLink = 3,  // where a name of the inode is, or that it was removed
   kName = 4,  // the bare name, to another link: it shows under one that has its identity in it
 };
-std::string_view LostName(Lost lost);  // "fields", ...
 
 // One of the two changes, as an operation that would make it again.
 struct ConflictSide {

@@ -16,12 +16,6 @@ static_assert(std::endian::native == std::endian::little,
 constexpr uint32_t kPermissionBits = 07777;
 constexpr uint16_t kKnownFlags = kEntryAssertsLinks;
 
-Status Malformed(const EntryHeader& header, const std::string& what) {
-  return Status(Code::kMalformed, "entry LSN " + std::to_string(header.lsn()) + " (" +
-                                      std::string(OpName(static_cast<Op>(header.op()))) +
-                                      "): " + what);
-}
-
 // Reads a payload front to back. The caller has checked that the fixed part is there.
 class Cursor {
  public:
@@ -56,21 +50,21 @@ constexpr size_t kRemovexattrFixedBytes = 2;
 
 Status NeedFixed(const EntryHeader& header, Bytes payload, size_t fixed_bytes) {
   if (payload.size() >= fixed_bytes) return Status::Ok();
-  return Malformed(header, "the payload has " + std::to_string(payload.size()) +
-                               " bytes, expected at least " + std::to_string(fixed_bytes));
+  return MalformedEntry(header, "the payload has " + std::to_string(payload.size()) +
+                                    " bytes, expected at least " + std::to_string(fixed_bytes));
 }
 
 // `string_bytes` is the sum of the lengths that the fixed part announces.
 Status NeedExactly(const EntryHeader& header, const Cursor& cursor, size_t string_bytes) {
   if (cursor.left() == string_bytes) return Status::Ok();
-  return Malformed(header, "the payload has " + std::to_string(cursor.left()) +
-                               " bytes after its fixed part, expected " +
-                               std::to_string(string_bytes) + " by its lengths");
+  return MalformedEntry(header, "the payload has " + std::to_string(cursor.left()) +
+                                    " bytes after its fixed part, expected " +
+                                    std::to_string(string_bytes) + " by its lengths");
 }
 
 Status CheckHeader(const EntryHeader& header, Bytes payload) {
   if (header.schema() != kEntrySchemaVersion) {
-    if (header.schema() == 0) return Malformed(header, "schema is 0, expected 1 or more");
+    if (header.schema() == 0) return MalformedEntry(header, "schema is 0, expected 1 or more");
     return Status(Code::kUnsupported, "entry LSN " + std::to_string(header.lsn()) + " has schema " +
                                           std::to_string(header.schema()) +
                                           ", this build knows up to " +
@@ -82,18 +76,19 @@ Status CheckHeader(const EntryHeader& header, Bytes payload) {
                                           ", this build knows up to " +
                                           std::to_string(static_cast<int>(Op::MAX)));
   }
-  if (header.op() == 0) return Malformed(header, "op is 0, expected 1 or more");
+  if (header.op() == 0) return MalformedEntry(header, "op is 0, expected 1 or more");
   if ((header.flags() & ~kKnownFlags) != 0) {
-    return Malformed(header, "flags are " + std::to_string(header.flags()) +
-                                 ", expected no bit but those of " + std::to_string(kKnownFlags));
+    return MalformedEntry(header, "flags are " + std::to_string(header.flags()) +
+                                      ", expected no bit but those of " +
+                                      std::to_string(kKnownFlags));
   }
   if ((header.reserved0() | header.reserved1()) != 0) {
-    return Malformed(header, "a reserved field of the header is not 0");
+    return MalformedEntry(header, "a reserved field of the header is not 0");
   }
-  if (header.inode() == 0) return Malformed(header, "inode is 0, expected 1 or more");
+  if (header.inode() == 0) return MalformedEntry(header, "inode is 0, expected 1 or more");
   if (header.payload_bytes() != payload.size()) {
-    return Malformed(header, "payload_bytes is " + std::to_string(header.payload_bytes()) +
-                                 ", expected " + std::to_string(payload.size()));
+    return MalformedEntry(header, "payload_bytes is " + std::to_string(header.payload_bytes()) +
+                                      ", expected " + std::to_string(payload.size()));
   }
   return Status::Ok();
 }
@@ -102,19 +97,21 @@ Status CheckHeader(const EntryHeader& header, Bytes payload) {
 Status CheckChange(const EntryHeader& header, const Attributes& attributes) {
   uint32_t mask = attributes.mask();
   if ((mask & ~kFieldsAll) != 0 || mask == 0) {
-    return Malformed(header, "mask is " + std::to_string(mask) + ", expected 1 to " +
-                                 std::to_string(kFieldsAll));
+    return MalformedEntry(header, "mask is " + std::to_string(mask) + ", expected 1 to " +
+                                      std::to_string(kFieldsAll));
   }
   if (static_cast<Op>(header.op()) != Op::Setattr && (mask & kFieldSize) == 0) {
-    return Malformed(header,
-                     "mask " + std::to_string(mask) + " has no size, which the op must set");
+    return MalformedEntry(header,
+                          "mask " + std::to_string(mask) + " has no size, which the op must set");
   }
   if ((mask & kFieldMode) != 0 && (attributes.mode() & ~kPermissionBits) != 0) {
-    return Malformed(header, "mode is " + std::to_string(attributes.mode()) +
-                                 ", expected permission bits alone (up to 4095)");
+    return MalformedEntry(header, "mode is " + std::to_string(attributes.mode()) +
+                                      ", expected permission bits alone (up to 4095)");
   }
-  if (attributes.rdev() != 0) return Malformed(header, "rdev is not 0, but only create sets it");
-  if (attributes.reserved() != 0) return Malformed(header, "reserved of the attributes is not 0");
+  if (attributes.rdev() != 0)
+    return MalformedEntry(header, "rdev is not 0, but only create sets it");
+  if (attributes.reserved() != 0)
+    return MalformedEntry(header, "reserved of the attributes is not 0");
   return Status::Ok();
 }
 
@@ -128,37 +125,38 @@ bool KindAgrees(Op op, Kind kind) {
 // The attributes of create, mkdir and symlink.
 Status CheckBirth(const EntryHeader& header, const Attributes& attributes) {
   if ((attributes.mask() & ~kFieldsAll) != 0) {
-    return Malformed(header, "mask is " + std::to_string(attributes.mask()) +
-                                 ", expected at most " + std::to_string(kFieldsAll));
+    return MalformedEntry(header, "mask is " + std::to_string(attributes.mask()) +
+                                      ", expected at most " + std::to_string(kFieldsAll));
   }
   Kind kind = KindOfMode(attributes.mode());
   if ((attributes.mode() >> 16) != 0 || !KindAgrees(static_cast<Op>(header.op()), kind)) {
-    return Malformed(header, "mode is " + std::to_string(attributes.mode()) +
-                                 ", whose type bits the op cannot make");
+    return MalformedEntry(header, "mode is " + std::to_string(attributes.mode()) +
+                                      ", whose type bits the op cannot make");
   }
   bool is_device = kind == Kind::kCharDevice || kind == Kind::kBlockDevice;
   if (attributes.rdev() != 0 && !is_device) {
-    return Malformed(header, "rdev is not 0, but the mode is of no device");
+    return MalformedEntry(header, "rdev is not 0, but the mode is of no device");
   }
-  if (attributes.reserved() != 0) return Malformed(header, "reserved of the attributes is not 0");
+  if (attributes.reserved() != 0)
+    return MalformedEntry(header, "reserved of the attributes is not 0");
   return Status::Ok();
 }
 
 Status CheckNamedInode(const EntryHeader& header) {
   if (header.inode() != kRootInode) return Status::Ok();
-  return Malformed(header, "inode is the root, which has no name to change");
+  return MalformedEntry(header, "inode is the root, which has no name to change");
 }
 
 Status CheckParent(const EntryHeader& header, std::string_view field, Inode parent) {
-  if (parent == 0) return Malformed(header, std::string(field) + " is 0, expected an inode");
+  if (parent == 0) return MalformedEntry(header, std::string(field) + " is 0, expected an inode");
   if (parent != header.inode()) return Status::Ok();
-  return Malformed(header, std::string(field) + " is the inode itself");
+  return MalformedEntry(header, std::string(field) + " is the inode itself");
 }
 
 Status CheckName(const EntryHeader& header, std::string_view field, Bytes name) {
   Status status = ValidateName(name);
   if (status.ok()) return status;
-  return Malformed(header, std::string(field) + ": " + status.message());
+  return MalformedEntry(header, std::string(field) + ": " + status.message());
 }
 
 Status TakeLinkId(const EntryHeader& header, std::string_view field, bool may_be_none,
@@ -166,16 +164,17 @@ Status TakeLinkId(const EntryHeader& header, std::string_view field, bool may_be
   auto stored = cursor->Take<schema::LinkId>();
   *link = {{stored.site(), stored.incarnation()}, stored.lsn()};
   if (stored.reserved0() != 0 || stored.reserved1() != 0) {
-    return Malformed(header, std::string(field) + ": a reserved field is not 0");
+    return MalformedEntry(header, std::string(field) + ": a reserved field is not 0");
   }
   if (may_be_none) {
     if (*link == LinkId{}) return Status::Ok();
-    return Malformed(header, std::string(field) + " is given, but replaced_inode is 0");
+    return MalformedEntry(header, std::string(field) + " is given, but replaced_inode is 0");
   }
   if (link->origin.site == 0 || link->lsn == 0 || link->lsn > kLsnMax) {
-    return Malformed(header, std::string(field) + " has site " + std::to_string(link->origin.site) +
-                                 " and LSN " + std::to_string(link->lsn) +
-                                 ", expected a site and an LSN of at least 1 and at most 2^48-1");
+    return MalformedEntry(header,
+                          std::string(field) + " has site " + std::to_string(link->origin.site) +
+                              " and LSN " + std::to_string(link->lsn) +
+                              ", expected a site and an LSN of at least 1 and at most 2^48-1");
   }
   return Status::Ok();
 }
@@ -198,12 +197,12 @@ Status DecodeBirth(const EntryHeader& header, Bytes payload, EntryPayload* out) 
   CFS_RETURN_IF_ERROR(CheckName(header, "name", out->name));
   if (!is_symlink) return Status::Ok();
   if (target_bytes == 0 || target_bytes > limits::kSymlinkTargetBytesMax) {
-    return Malformed(header, "target has " + std::to_string(target_bytes) +
-                                 " bytes, expected 1 to " +
-                                 std::to_string(limits::kSymlinkTargetBytesMax));
+    return MalformedEntry(header, "target has " + std::to_string(target_bytes) +
+                                      " bytes, expected 1 to " +
+                                      std::to_string(limits::kSymlinkTargetBytesMax));
   }
   if (std::memchr(out->target.data(), 0, target_bytes) != nullptr) {
-    return Malformed(header, "target " + QuoteBytes(out->target) + " has a NUL byte");
+    return MalformedEntry(header, "target " + QuoteBytes(out->target) + " has a NUL byte");
   }
   return Status::Ok();
 }
@@ -249,7 +248,7 @@ Status DecodeRename(const EntryHeader& header, Bytes payload, EntryPayload* out)
   out->new_name = cursor.TakeBytes(new_name_bytes);
   CFS_RETURN_IF_ERROR(CheckNamedInode(header));
   if (out->replaced_inode == kRootInode) {
-    return Malformed(header, "replaced_inode is the root, which has no name to replace");
+    return MalformedEntry(header, "replaced_inode is the root, which has no name to replace");
   }
   CFS_RETURN_IF_ERROR(CheckParent(header, "parent", out->parent));
   CFS_RETURN_IF_ERROR(CheckParent(header, "new_parent", out->new_parent));
@@ -268,24 +267,26 @@ Status DecodeXattr(const EntryHeader& header, Bytes payload, EntryPayload* out) 
   out->key = cursor.TakeBytes(key_bytes);
   out->value = cursor.TakeBytes(value_bytes);
   if (key_bytes == 0 || key_bytes > limits::kXattrKeyBytesMax) {
-    return Malformed(header, "key has " + std::to_string(key_bytes) + " bytes, expected 1 to " +
-                                 std::to_string(limits::kXattrKeyBytesMax));
+    return MalformedEntry(header, "key has " + std::to_string(key_bytes) +
+                                      " bytes, expected 1 to " +
+                                      std::to_string(limits::kXattrKeyBytesMax));
   }
   if (std::memchr(out->key.data(), 0, key_bytes) != nullptr) {
-    return Malformed(header, "key " + QuoteBytes(out->key) + " has a NUL byte");
+    return MalformedEntry(header, "key " + QuoteBytes(out->key) + " has a NUL byte");
   }
   if (value_bytes > limits::kXattrValueBytesMax) {
-    return Malformed(header, "value has " + std::to_string(value_bytes) +
-                                 " bytes, expected at most " +
-                                 std::to_string(limits::kXattrValueBytesMax));
+    return MalformedEntry(header, "value has " + std::to_string(value_bytes) +
+                                      " bytes, expected at most " +
+                                      std::to_string(limits::kXattrValueBytesMax));
   }
   return Status::Ok();
 }
 
 Status DecodeChange(const EntryHeader& header, Bytes payload, Attributes* attributes) {
   if (payload.size() != sizeof(Attributes)) {
-    return Malformed(header, "the payload has " + std::to_string(payload.size()) +
-                                 " bytes, expected exactly " + std::to_string(sizeof(Attributes)));
+    return MalformedEntry(header, "the payload has " + std::to_string(payload.size()) +
+                                      " bytes, expected exactly " +
+                                      std::to_string(sizeof(Attributes)));
   }
   std::memcpy(static_cast<void*>(attributes), payload.data(), sizeof(Attributes));
   return CheckChange(header, *attributes);
@@ -348,6 +349,12 @@ bool IsLegalChange(const EntryHeader& header, Bytes payload) {
 }
 
 }  // namespace
+
+Status MalformedEntry(const EntryHeader& header, const std::string& what) {
+  return Status(Code::kMalformed, "entry LSN " + std::to_string(header.lsn()) + " (" +
+                                      std::string(OpName(static_cast<Op>(header.op()))) +
+                                      "): " + what);
+}
 
 Result<EntryPayload> DecodePayload(const EntryHeader& header, Bytes payload) {
   Result<EntryPayload> decoded{EntryPayload{}};

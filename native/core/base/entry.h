@@ -4,6 +4,7 @@
 #ifndef CFS_REPL_BASE_ENTRY_H_
 #define CFS_REPL_BASE_ENTRY_H_
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -98,6 +99,9 @@ Result<EntryPayload> DecodePayload(const EntryHeader& header, Bytes payload);
 
 // The same checks without the parts, for who only passes entries on.
 Status ValidatePayload(const EntryHeader& header, Bytes payload);
+
+// kMalformed, naming the entry by LSN and op.
+Status MalformedEntry(const EntryHeader& header, const std::string& what);
 
 // Appends the payload for `op` to *out. The caller has validated the parts.
 void EncodePayload(Op op, const EntryPayload& parts, std::vector<uint8_t>* out);

@@ -34,9 +34,10 @@ struct Replica {
   ConflictRecorder recorder;
   uint64_t unknown_entries = 0;
 
+  // kIgnore: those of what the log holds already are in the log as well.
+  enum class Conflicts { kRecord, kIgnore };
   // Merges a verified frame and raises what the metadata says is held. The caller has checked that
   // it follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
-  enum class Conflicts { kRecord, kIgnore };
   Status MergeFrame(const FrameView& view, Conflicts conflicts);
 
  private:
