@@ -10,9 +10,10 @@ import type { Origin } from './types';
 
 /**
  * What the loser no longer has: some attributes, an extended attribute, where a name is (or that it was
- * removed), or the bare name, which another object has while this one shows as `name~…`.
+ * removed), the bare name, which another object has while this one shows as `name~…`, or what it is, when
+ * two sites gave objects of theirs the same inode number.
  */
-export type LostWhat = 'fields' | 'xattr' | 'link' | 'name';
+export type LostWhat = 'fields' | 'xattr' | 'link' | 'name' | 'existence';
 
 /** One of the two changes, as an operation that would make it again. */
 export interface ConflictSide extends Origin, OpParts {
@@ -45,7 +46,14 @@ export interface RecordedConflict extends Conflict {
   arrival: number;
 }
 
-const LOST: readonly (LostWhat | undefined)[] = [undefined, 'fields', 'xattr', 'link', 'name'];
+const LOST: readonly (LostWhat | undefined)[] = [
+  undefined,
+  'fields',
+  'xattr',
+  'link',
+  'name',
+  'existence',
+];
 export const SETTLED: readonly (SettledHow | undefined)[] = [undefined, 'acknowledged', 'restored'];
 
 export function settledHow(number: number): SettledHow {

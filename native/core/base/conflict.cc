@@ -75,8 +75,8 @@ Result<Conflict> DecodeConflict(const EntryHeader& header, Bytes payload) {
   if (!reader.finished())
     return MalformedEntry(header, "the payload's length is not that of its parts");
   if (head.lost() < static_cast<uint8_t>(Lost::kFields) ||
-      head.lost() > static_cast<uint8_t>(Lost::kName)) {
-    return MalformedEntry(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 4");
+      head.lost() > static_cast<uint8_t>(Lost::kExistence)) {
+    return MalformedEntry(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 5");
   }
   if (head.reserved0() != 0) return MalformedEntry(header, "reserved0 is not 0");
   conflict.inode = header.inode();

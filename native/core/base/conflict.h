@@ -15,8 +15,9 @@ namespace cfsrepl {
 enum class Lost : uint8_t {
   kFields = 1,  // the registers in the mask of its attributes
   kXattr = 2,
-  kLink = 3,  // where a name of the inode is, or that it was removed
-  kName = 4,  // the bare name, to another link: it shows under one that has its identity in it
+  kLink = 3,       // where a name of the inode is, or that it was removed
+  kName = 4,       // the bare name, to another link: it shows under one that has its identity in it
+  kExistence = 5,  // what the inode is: kind, device number, target of a symlink
 };
 
 // One of the two changes, as an operation that would make it again.

@@ -11,6 +11,8 @@ namespace cfsrepl {
 namespace {
 // How long a peer's new cursor may wait to be journaled: it only holds collection back.
 constexpr auto kCursorInterval = std::chrono::seconds(1);
+// Kept for the frames that are cut when a group is full already: one each MiB at most.
+constexpr size_t kSpareItems = limits::kGroupBytesMax / limits::kFrameRawBytesTarget + 2;
 }  // namespace
 
 Committer::Committer(const Uuid& cluster, const Origin& origin, Replica* replica, Books* books,
@@ -46,7 +48,7 @@ Status Committer::stopped() const {
 void Committer::Run() {
   for (;;) {
     // Conflicts that did not fit the group before go at once, if there is a journal to go to.
-    const bool carries = accepting_ && !replica_->recorder.pending().empty();
+    const bool carries = accepting_ && !replica_->recorder.empty();
     if (!NextRequest(carries ? Wait::kNot : Wait::kForWork) && !carries && queue_.closed()) break;
     books_->BeginGroup();
     accepting_ = BuildGroup();
@@ -75,8 +77,9 @@ bool Committer::NextRequest(Wait wait) {
 }
 
 bool Committer::GroupIsFull() const {
-  return group_bytes_ + writer_.raw_bytes() >= limits::kGroupBytesTarget ||
-         items_.size() + 2 >= limits::kItemsPerRecordMax;
+  const size_t conflict_bytes = replica_->recorder.pending_bytes();
+  return group_bytes_ + writer_.raw_bytes() + conflict_bytes >= limits::kGroupBytesTarget ||
+         items_.size() + kSpareItems >= limits::kItemsPerRecordMax;
 }
 
 // True if there is anything to answer.
@@ -299,21 +302,23 @@ Status Committer::AppendEntry(const Draft& draft) {
 }
 
 // What the frames of this group took from our own entries goes with them into one record. Only if
-// it does not fit is the rest left to the groups that follow at once.
+// it does not fit into the largest record is the rest left to the groups that follow at once.
 void Committer::RecordConflicts() {
-  auto& pending = replica_->recorder.pending();
-  if (pending.empty()) return;
+  ConflictRecorder& recorder = replica_->recorder;
+  if (recorder.empty()) return;
   hlc_floor_ = 0;
   std::unique_lock lock(replica_->mutex);
-  while (!pending.empty() && !GroupIsFull()) {
-    const ConflictDraft& conflict = pending.front();
+  constexpr size_t kRoomForOne = limits::kFrameRawBytesTarget + limits::kEntryPayloadBytesMax;
+  while (!recorder.empty() &&
+         group_bytes_ + writer_.raw_bytes() + kRoomForOne < limits::kGroupBytesMax) {
+    const ConflictDraft& conflict = recorder.front();
     Draft draft;
     draft.op = Op::Conflict;
     draft.inode = conflict.inode;
     draft.payload = conflict.payload;
     // The engine made it, of parts that were checked.
     if (!AppendEntry(draft).ok()) std::abort();
-    pending.pop_front();
+    recorder.PopFront();
   }
 }
 

@@ -52,7 +52,13 @@ void ConflictRecorder::OnLoss(const Loss& loss) {
   conflict.winner_seen = seen_;
   ConflictDraft draft{conflict.inode, {}};
   EncodeConflict(conflict, &draft.payload);
+  pending_bytes_ += draft.payload.size();
   pending_.push_back(std::move(draft));
+}
+
+void ConflictRecorder::PopFront() {
+  pending_bytes_ -= pending_.front().payload.size();
+  pending_.pop_front();
 }
 
 std::string ConflictRecorder::PathOf(const Loss& loss) const {

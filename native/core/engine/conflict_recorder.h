@@ -35,8 +35,12 @@ class ConflictRecorder : public LossWatch {
 
   void OnLoss(const Loss& loss) override;
 
-  // Oldest first; whoever takes them makes entries of them.
-  std::deque<ConflictDraft>& pending() { return pending_; }
+  // Oldest first. Whoever takes them makes entries of them.
+  bool empty() const { return pending_.empty(); }
+  const ConflictDraft& front() const { return pending_.front(); }
+  void PopFront();
+  // Of the payloads that wait.
+  size_t pending_bytes() const { return pending_bytes_; }
 
  private:
   struct OwnSection {
@@ -56,6 +60,7 @@ class ConflictRecorder : public LossWatch {
   std::vector<schema::OriginLsn> seen_;  // by the writer of entry_
   std::vector<uint8_t> loser_payload_;   // reused
   std::deque<ConflictDraft> pending_;
+  size_t pending_bytes_ = 0;
 };
 
 }  // namespace cfsrepl

@@ -22,6 +22,11 @@ bool HasValueOf(const InodeRecord& inode, int field, const Attributes& incoming)
   }
 }
 
+Op BirthOp(Kind kind) {
+  if (kind == Kind::kDirectory) return Op::Mkdir;
+  return kind == Kind::kSymlink ? Op::Symlink : Op::Create;
+}
+
 LinkId ToLinkId(const OriginTable& origins, PackedSource id) {
   return {origins.Get(id.origin()), id.lsn()};
 }
@@ -67,6 +72,36 @@ void LossFinder::LoseFields(uint32_t inode, uint32_t fields, Inode parent, Bytes
     watch_->OnLoss(loss);
     fields &= ~mask;
   }
+}
+
+// Two sites gave their objects one number. What made the loser again would be its create, with the
+// attributes that the inode has now.
+void LossFinder::BeforeExistence(uint32_t inode, const EntryPayload& birth) const {
+  const InodeRecord& record = store_->inodes[inode];
+  if (!Unseen(record.birth)) [[likely]]
+    return;
+  const Bytes target = store_->Target(record);
+  if (record.kind == KindOfMode(birth.attributes.mode()) &&
+      store_->Rdev(record) == birth.attributes.rdev() && std::ranges::equal(target, birth.target)) {
+    return;
+  }
+  Loss loss;
+  loss.lost = Lost::kExistence;
+  loss.inode = record.inode;
+  loss.stamp = record.birth;
+  loss.op = BirthOp(record.kind);
+  loss.asserts_links = true;
+  loss.parts.attributes =
+      Attributes(kFieldsAll, ModeOfKind(record.kind) | record.mode, record.uid, record.gid,
+                 record.size, record.extent_ref, record.atime_ns, record.mtime_ns,
+                 store_->Rdev(record), record.file_flags, record.project, 0);
+  loss.parts.target = target;
+  const LinkRecord& link = store_->links[store_->FindLink(inode, record.birth.source)];
+  loss.parts.parent = store_->inodes[link.parent].inode;
+  loss.parts.name = store_->Name(link);
+  loss.parent = loss.parts.parent;
+  loss.name = loss.parts.name;
+  watch_->OnLoss(loss);
 }
 
 void LossFinder::BeforeXattr(uint32_t inode, const XattrRecord& xattr,

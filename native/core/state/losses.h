@@ -17,6 +17,8 @@ class LossFinder {
 
   // Before the fields in the mask of `incoming` are merged under `stamp`.
   void BeforeFields(uint32_t inode, const Attributes& incoming, const PackedStamp& stamp) const;
+  // Before the existence register, if it is written, takes what a birth under a greater stamp says.
+  void BeforeExistence(uint32_t inode, const EntryPayload& birth) const;
   // Before an xattr register that is written already takes the greater stamp of `incoming`.
   void BeforeXattr(uint32_t inode, const XattrRecord& xattr, const XattrRecordView& incoming) const;
   // Before the asserted register of an inode rises to `stamp`, if it does.

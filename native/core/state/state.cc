@@ -177,6 +177,9 @@ class State::OpMerger {
   Status Birth(const EntryPayload& parts) {
     uint32_t slot = store_->FindOrAddInode(header_.inode());
     LookBefore(slot, parts.attributes);
+    if (losses_ != nullptr && store_->origins.Newer(stamp_, store_->inodes[slot].birth)) {
+      losses_->BeforeExistence(slot, parts);
+    }
     MergeExistence(
         store_, tree_, slot,
         {stamp_, KindOfMode(parts.attributes.mode()), parts.attributes.rdev(), parts.target});

@@ -255,6 +255,33 @@ TEST_F(ConflictsTest, WhatIsTooOldGoesByTheClockOfThisNodeAlone) {
   EXPECT_EQ(Ledger(b_.get()).size(), 2u);
 }
 
+TEST_F(ConflictsTest, OneNumberGivenToTwoObjectsKeepsWhatTheOtherWas) {
+  constexpr Inode kNumber = 777;
+  BatchBuilder::Parts parts;
+  parts.inode = kNumber;
+  parts.flags = kOpNameIsPath;
+  parts.name = "/file";
+  ASSERT_TRUE(AppendAndWait(a_.get(), BatchBuilder().Add(Op::Create, parts)).status.ok());
+  parts.name = "/link";
+  parts.value = "target";
+  ASSERT_TRUE(AppendAndWait(b_.get(), BatchBuilder().Add(Op::Symlink, parts)).status.ok());
+  Meet();
+  EXPECT_EQ(a_->Lookup(kNumber)->kind, Kind::kSymlink);
+  std::optional<RecordedConflict> lost_existence;
+  for (const RecordedConflict& recorded : Ledger(a_.get())) {
+    if (DecodeRecorded(recorded).lost == Lost::kExistence) lost_existence = recorded;
+  }
+  ASSERT_TRUE(lost_existence.has_value());
+  const Conflict conflict = DecodeRecorded(*lost_existence);
+  EXPECT_EQ(conflict.loser.op, Op::Create);
+  EXPECT_EQ(AsString(conflict.path), "/file");
+  EXPECT_NE(AsString(conflict.winner.payload).find("target"), std::string::npos);
+  ASSERT_TRUE(b_->SettleConflict(lost_existence->place.id, Settled::kRestored).ok());
+  Meet();
+  EXPECT_EQ(a_->Lookup(kNumber)->kind, Kind::kFile);
+  EXPECT_EQ(AllPaths(a_.get()), (std::vector<std::string>{"/file", "/link"}));
+}
+
 TEST_F(ConflictsTest, AnUnknownConflictIsNamed) {
   const Status status = a_->SettleConflict({{2, 0xabc}, 7}, Settled::kAcknowledged).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
