@@ -52,10 +52,12 @@ import {
 import { siteIdentityOf } from './security/identity';
 import type { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
+import { toWire } from './sync/cursors';
 import { JournalCollector } from './sync/journal-collector';
 import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
 import type { WireCursor } from './sync/session-port';
+import { type Standing, SiteTable } from './sync/site-table';
 import { CpuMeter } from './telemetry/cpu-meter';
 import type { Log } from './telemetry/log';
 import { NodeMetrics } from './telemetry/metrics';
@@ -91,6 +93,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #peers: ReadonlyMap<number, PeerParts>;
   readonly #collector: JournalCollector;
   readonly #watch: JournalWatch;
+  readonly #sites: SiteTable;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
   readonly #recentErrors: RecordedError[] = [];
@@ -126,7 +129,10 @@ export class Node extends EventEmitter<NodeEvents> {
       refusal: () => this.#standing.refusal,
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
-    engine.setPeers(config.peers.map((peer) => peer.site));
+    const peerSites = config.peers.map((peer) => peer.site);
+    engine.setPeers(peerSites);
+    this.#sites = new SiteTable(config.site.id, peerSites, performance.now());
+    for (const { site } of engine.held()) this.#sites.noteWriter(site);
     this.#peers = new Map(config.peers.map((peer) => [peer.site, this.#makePeer(peer, budget)]));
     this.#collector = new JournalCollector({
       engine,
@@ -356,6 +362,7 @@ export class Node extends EventEmitter<NodeEvents> {
       budget,
       nowMs: () => performance.now(),
       idleCores: () => this.#cpu.idleCores(),
+      unreached: () => this.#sites.unreachedBy(config.site),
       onApplied: (result) => this.#onApplied(result),
       onForks: (session, forks) => this.#standing.onForks(session, forks),
       onError: (code, message) => this.#noteError(config.site, code, message),
@@ -395,8 +402,26 @@ export class Node extends EventEmitter<NodeEvents> {
     const { epoch, durableLsn } = this.#engine.status();
     const lag = this.#peers.get(site)?.sync.lag(BigInt(Date.now()) * 1000n);
     const auditHead = this.audit.headFor(site);
-    const oldestUnackedUs = Math.round((lag?.ms ?? 0) * 1000);
-    return { epoch, headLsn: durableLsn, oldestUnackedUs, ...(auditHead && { auditHead }) };
+    const standing = this.#sites.tell(site, performance.now(), (of) => this.#heldBy(of));
+    return {
+      epoch,
+      headLsn: durableLsn,
+      oldestUnackedUs: Math.round((lag?.ms ?? 0) * 1000),
+      ...(auditHead && { auditHead }),
+      ...(standing && { standing }),
+    };
+  }
+
+  #heldBy(site: number): WireCursor[] {
+    const own = site === this.config.site.id;
+    return toWire(own ? this.#engine.held() : this.#engine.peerCursor(site));
+  }
+
+  #onStanding(peer: PeerParts, standing: Standing): void {
+    for (const { site, cursors } of this.#sites.hear(peer.config.site, standing)) {
+      this.#peer(site).sync.noteHeld(cursors);
+    }
+    peer.sync.noteUnreached();
   }
 
   #peerStatus(peer: PeerParts): PeerStatus {
@@ -420,8 +445,10 @@ export class Node extends EventEmitter<NodeEvents> {
     const { site, name } = peer.config;
     this.audit.peerUp(session, name);
     if (this.#standing.bars(session)) return;
-    const onPeerStatus = ({ auditHead }: HeartbeatStatus): void => {
+    this.#sites.sessionUp(site);
+    const onPeerStatus = ({ auditHead, standing }: HeartbeatStatus): void => {
       if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
+      if (standing !== undefined) this.#onStanding(peer, standing);
     };
     session.attach({ ...peer.sync.attach(session), onPeerStatus });
     this.emit('peer', { site, name, up: true });
@@ -432,7 +459,10 @@ export class Node extends EventEmitter<NodeEvents> {
     if (code === 'diverged' && byPeer) this.#standing.onDiverged(session.peerSite, undefined);
     const peer = this.#peer(session.peerSite);
     this.audit.peerDown(session, peer.config.name, reason);
-    if (peer.session === session) peer.session = undefined;
+    if (peer.session === session) {
+      peer.session = undefined;
+      this.#sites.sessionDown(session.peerSite, performance.now());
+    }
     peer.connectedSinceUnixMs = undefined;
     const { site, name } = peer.config;
     if (!ORDERLY_ENDS.has(code)) this.#noteError(site, code, message);
@@ -441,6 +471,7 @@ export class Node extends EventEmitter<NodeEvents> {
 
   #onApplied(result: ReceiveResult): void {
     const { site, incarnation, firstLsn, lastLsn, entries, hlcMax } = result;
+    this.#sites.noteWriter(site);
     this.emit('applied', { site, incarnation, firstLsn, lastLsn, entries, hlcMax });
   }
 

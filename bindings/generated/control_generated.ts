@@ -14,3 +14,4 @@ export { Ready } from './cfsrepl/schema/ready';
 export { Refuse } from './cfsrepl/schema/refuse';
 export { RefuseCode } from './cfsrepl/schema/refuse-code';
 export { ShardSeq } from './cfsrepl/schema/shard-seq';
+export { SiteHeld } from './cfsrepl/schema/site-held';

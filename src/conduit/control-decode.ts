@@ -4,7 +4,7 @@ import { ByteBuffer } from 'flatbuffers';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, refusalOfNumber } from './errors';
 import type { IncomingMessage } from './messages';
-import type { AuditHead, OriginCursor, PeerHello, ShardSeq } from './types';
+import type { AuditHead, OriginCursor, PeerHello, ShardSeq, SiteHeld, SiteStanding } from './types';
 
 /** Throws unless the bytes are a valid Control within the limits: VerifyControl of the native core. */
 export type VerifyControl = (bytes: Uint8Array) => void;
@@ -53,6 +53,7 @@ export function decodeControl(bytes: Uint8Array, verify: VerifyControl): Incomin
           headLsn: heartbeat.headLsn(),
           oldestUnackedUs: safeNumber('oldest_unacked_us', heartbeat.oldestUnackedUs()),
           ...decodeAuditHead(heartbeat.auditHead()),
+          ...decodeStanding(heartbeat),
         },
       };
     }
@@ -100,6 +101,18 @@ function decodeAuditHead(head: schema.AuditHead | null): { auditHead?: AuditHead
   };
 }
 
+function decodeStanding(heartbeat: schema.Heartbeat): { standing?: SiteStanding } {
+  const reached = heartbeat.reachedArray();
+  if (reached === null) return {};
+  const known: SiteHeld[] = [];
+  const held = new schema.SiteHeld();
+  for (let i = 0; i < heartbeat.knownLength(); i++) {
+    if (heartbeat.known(i, held) === null) break;
+    known.push({ site: held.site(), cursors: decodeCursors(held) });
+  }
+  return { standing: { reached: [...reached], known } };
+}
+
 function decodeHello(hello: schema.Hello): PeerHello {
   return {
     protocolMin: hello.protocolMin(),
@@ -123,7 +136,7 @@ function decodeCapabilities(table: schema.Hello | schema.Ready): string[] {
   return Array.from({ length: table.capabilitiesLength() }, (_, i) => table.capabilities(i));
 }
 
-function decodeCursors(table: schema.Hello | schema.Ack): OriginCursor[] {
+function decodeCursors(table: schema.Hello | schema.Ack | schema.SiteHeld): OriginCursor[] {
   const cursors: OriginCursor[] = [];
   const cursor = new schema.OriginCursor();
   for (let i = 0; i < table.cursorsLength(); i++) {

@@ -5,7 +5,7 @@ import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, REFUSE_CODES } from './errors';
 import type { HeartbeatMessage, HelloMessage, OutgoingMessage } from './messages';
 import { CONTROL_BYTES_MAX, ORIGINS_MAX, SHARDS_PER_MESSAGE, TEXT_BYTES_MAX } from './protocol';
-import type { AuditHead, OriginCursor } from './types';
+import type { AuditHead, OriginCursor, SiteHeld } from './types';
 
 const BUILDER_BYTES_START = 256;
 
@@ -110,7 +110,9 @@ function encodeMessage(
 }
 
 function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {
-  const { epoch, headLsn, oldestUnackedUs, auditHead } = message.status;
+  const { epoch, headLsn, oldestUnackedUs, auditHead, standing } = message.status;
+  const reached = standing && schema.Heartbeat.createReachedVector(builder, [...standing.reached]);
+  const known = standing && encodeKnown(builder, standing.known);
   schema.Heartbeat.startHeartbeat(builder);
   schema.Heartbeat.addSeq(builder, BigInt(message.seq));
   schema.Heartbeat.addSentMonoUs(builder, wholeUs(message.sentMonoUs));
@@ -121,7 +123,17 @@ function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {
   if (auditHead !== undefined) {
     schema.Heartbeat.addAuditHead(builder, encodeAuditHead(builder, auditHead));
   }
+  if (reached !== undefined) schema.Heartbeat.addReached(builder, reached);
+  if (known !== undefined) schema.Heartbeat.addKnown(builder, known);
   return schema.Heartbeat.endHeartbeat(builder);
+}
+
+function encodeKnown(builder: Builder, known: readonly SiteHeld[]): Offset {
+  const tables = known.map(({ site, cursors }) => {
+    const vector = encodeCursors(builder, cursors);
+    return schema.SiteHeld.createSiteHeld(builder, site, vector);
+  });
+  return schema.Heartbeat.createKnownVector(builder, tables);
 }
 
 function encodeAuditHead(builder: Builder, { seq, hash }: AuditHead): Offset {

@@ -88,6 +88,20 @@ export interface AuditHead {
   readonly hash: string;
 }
 
+/** What is durable at a site, as far as the speaker knows. */
+export interface SiteHeld {
+  readonly site: number;
+  readonly cursors: readonly OriginCursor[];
+}
+
+/** Whom a node talks to, and what it knows of everybody. */
+export interface SiteStanding {
+  /** Sites that the speaker has a session with, or had until a moment ago. */
+  readonly reached: readonly number[];
+  /** The speaker itself among them. Without shards. */
+  readonly known: readonly SiteHeld[];
+}
+
 /** Rides on every heartbeat. */
 export interface PeerStatus {
   readonly epoch: bigint;
@@ -97,6 +111,8 @@ export interface PeerStatus {
   readonly oldestUnackedUs: number;
   /** Now and then: where the speaker's audit trail ends. Peers of before audit trails never say. */
   readonly auditHead?: AuditHead;
+  /** Now and then. */
+  readonly standing?: SiteStanding;
 }
 
 /** What heartbeats have measured. `undefined` until the first reply. */

@@ -31,6 +31,8 @@ export interface SyncPeerOptions {
   readonly budget: ByteBudget;
   readonly nowMs: () => number;
   readonly idleCores: () => number;
+  /** Sites whose journals this peer gets through this node alone. */
+  readonly unreached: () => ReadonlySet<number>;
   readonly onApplied: (result: ReceiveResult) => void;
   /**
    * Here and at the peer these name entries that differ: journals that share a name and not a history.
@@ -107,7 +109,7 @@ export class SyncPeer {
    * what the peer holds is of the same history.
    */
   attach(session: SyncSession): SyncHandlers {
-    const { engine, origin, settings, budget, nowMs, idleCores } = this.#options;
+    const { engine, origin, settings, budget, nowMs, idleCores, unreached } = this.#options;
     const { counters } = this;
     this.#detach();
     this.#blocked = undefined;
@@ -119,6 +121,7 @@ export class SyncPeer {
       counters,
       nowMs,
       idleCores,
+      unreached,
       onLimited: (message) => this.#block(message),
     });
     const receiver = new PeerReceiver({
@@ -149,6 +152,16 @@ export class SyncPeer {
   /** Something became durable here. */
   noteDurable(): void {
     this.#link?.sender.noteDurable();
+  }
+
+  /** What the peer, or another node, says is durable at the peer. */
+  noteHeld(cursors: readonly WireCursor[]): void {
+    this.#options.engine.setPeerCursor(this.#options.site, fromWire(cursors));
+  }
+
+  /** `unreached` may have changed. */
+  noteUnreached(): void {
+    this.#link?.sender.noteUnreached();
   }
 
   /** Resolves when `lsn` of our own journal is durable at the peer; rejects when the node closes. */

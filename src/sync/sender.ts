@@ -31,7 +31,7 @@ export interface SenderSettings {
   readonly bytesInFlightMax: number;
 }
 
-export type SenderEngine = Pick<Engine, 'openFeed' | 'setPeerCursor' | 'held'>;
+export type SenderEngine = Pick<Engine, 'openFeed' | 'setPeerCursor' | 'peerCursor' | 'held'>;
 
 export interface SenderOptions {
   readonly engine: SenderEngine;
@@ -44,6 +44,8 @@ export interface SenderOptions {
   readonly nowMs: () => number;
   /** Cores of this machine that nobody uses, lately. */
   readonly idleCores: () => number;
+  /** Sites whose journals the peer gets through this node alone; their entries are passed on. */
+  readonly unreached: () => ReadonlySet<number>;
   /** The peer lost journal of its own that cannot be given back from here. */
   readonly onLimited: (message: string) => void;
 }
@@ -51,6 +53,7 @@ export interface SenderOptions {
 /** Bytes of an entry's header: what a frame has room for is guessed with it. */
 const TYPICAL_ENTRY_BYTES = 128;
 const REVIEW_MS = 1000;
+const LSN_MAX = (1n << 48n) - 1n;
 /** Room in a frame for its header and the vectors that go with the entries. */
 const FRAME_OVERHEAD_BYTES = 256 * 1024;
 
@@ -74,7 +77,10 @@ export class PeerSender {
   readonly #wakeup = new Wakeup();
   readonly #shards = new ShardCursors();
   #stopped = false;
-  #forward: boolean;
+  /** The journal no longer holds what would have to be forwarded. */
+  #limited = false;
+  /** The peer's own site among them if it is to get back what it has lost. */
+  #forwarded: ReadonlySet<number>;
   /** Of each origin that goes to this peer: what is in a frame, or was held by the peer. */
   readonly #sealed = new Map<string, bigint>();
   #acked: bigint;
@@ -102,7 +108,7 @@ export class PeerSender {
     this.#fullMsAtReview = counters.send.windowFullMs;
     const held = fromWire(session.hello.cursors);
     this.#acked = lsnOf(held, options.origin);
-    this.#forward = session.agreed.capabilities.has('forward') && this.#peerLostItsOwn(held);
+    this.#forwarded = this.#toForward(held);
     for (const cursor of held) {
       this.#sealed.set(originKey(cursor), cursor.lsn);
       if (isOwn(cursor, options.origin)) this.#shards.raise(cursor.shards);
@@ -157,6 +163,11 @@ export class PeerSender {
     this.#wakeup.wake();
   }
 
+  /** `unreached` may have changed. */
+  noteUnreached(): void {
+    if (this.#mustForwardMore()) this.#wakeup.wake();
+  }
+
   /** The session is over: `run` ends at its next step. */
   stop(): void {
     this.#stopped = true;
@@ -168,10 +179,17 @@ export class PeerSender {
    * journal no longer holds what it lacks, and with whatever stops the engine.
    */
   async run(): Promise<void> {
-    const feed = this.#openFeed();
+    let feed = this.#openFeed(fromWire(this.#options.session.hello.cursors));
     let ahead: Promise<FeedAnswer> | undefined;
     try {
       while (!this.#isOver()) {
+        if (this.#mustForwardMore()) {
+          // This feed has passed over what is to be forwarded now.
+          await ahead?.catch(() => undefined);
+          ahead = undefined;
+          feed.close();
+          feed = this.#reopenFeed();
+        }
         if (ahead === undefined) {
           if (!(await this.#due())) continue;
         } else if (this.#window.full) {
@@ -184,8 +202,8 @@ export class PeerSender {
         if (frame === undefined) {
           // All that was durable when it was asked for is behind it, sent or not for this peer.
           for (const cursor of heldBefore) this.#sealed.set(originKey(cursor), cursor.lsn);
-          // A peer that had lost its own has it back; what others write now, they send it themselves.
-          this.#forward = false;
+          // A peer that had lost its own has it back; what others write now, they may send themselves.
+          this.#forwarded = this.#toForward(heldBefore);
           continue;
         }
         this.#noteSealed(frame);
@@ -216,18 +234,48 @@ export class PeerSender {
     return granted;
   }
 
-  #openFeed(): Feed {
-    const { engine, session, onLimited } = this.#options;
-    const held = fromWire(session.hello.cursors);
+  get #forward(): boolean {
+    return this.#forwarded.size > 0;
+  }
+
+  #openFeed(held: readonly OriginCursor[]): Feed {
+    const { engine, onLimited } = this.#options;
     try {
-      return engine.openFeed(held, { forward: this.#forward });
+      return engine.openFeed([...held, ...this.#notForwarded()], { forward: this.#forward });
     } catch (error) {
       if (!this.#forward || !(error instanceof TruncatedError)) throw error;
-      // What the peer lost is gone here, too; what is ours may still go there.
-      this.#forward = false;
+      // What the peer lacks of others is gone here, too; what is ours may still go there.
+      this.#forwarded = new Set();
+      this.#limited = true;
       onLimited(error.message);
       return engine.openFeed(held);
     }
+  }
+
+  /** From what the peer is known to hold by now. Some frames in flight go twice, which does no harm. */
+  #reopenFeed(): Feed {
+    const { engine, session, origin } = this.#options;
+    const held = engine.peerCursor(session.peerSite);
+    this.#forwarded = this.#toForward(held);
+    this.#sealed.clear();
+    for (const cursor of held) this.#sealed.set(originKey(cursor), cursor.lsn);
+    this.#acked = lsnOf(held, origin);
+    return this.#openFeed(held);
+  }
+
+  /** A feed passes over these as if the peer had them. */
+  #notForwarded(): OriginCursor[] {
+    if (!this.#forward) return [];
+    return this.#options.engine
+      .held()
+      .filter(({ site }) => site !== this.#options.origin.site && !this.#forwarded.has(site))
+      .map(({ site, incarnation }) => ({ site, incarnation, lsn: LSN_MAX, shards: [] }));
+  }
+
+  #mustForwardMore(): boolean {
+    if (this.#limited || !this.#options.session.agreed.capabilities.has('forward')) return false;
+    for (const site of this.#options.unreached()) if (!this.#forwarded.has(site)) return true;
+    return false;
   }
 
   /** True when the next frame should be made now; otherwise waits for a reason to ask again. */
@@ -243,7 +291,7 @@ export class PeerSender {
     const { engine, origin } = this.#options;
     let pending = 0n;
     for (const cursor of engine.held()) {
-      if (!this.#forward && cursor.site !== origin.site) continue;
+      if (cursor.site !== origin.site && !this.#forwarded.has(cursor.site)) continue;
       const sealed = this.#sealed.get(originKey(cursor)) ?? 0n;
       if (cursor.lsn > sealed) pending += cursor.lsn - sealed;
     }
@@ -251,9 +299,21 @@ export class PeerSender {
   }
 
   /**
-   * A peer that holds less of its own site's journals than we do has lost its disk, or part of it: it
-   * gets back what we have. Otherwise each site sends its own.
+   * Each site sends its own, and what the peer cannot get from whoever wrote it. A peer that holds less
+   * of its own site's journals than we do has lost its disk, or part of it: it gets back all we have.
    */
+  #toForward(held: readonly OriginCursor[]): ReadonlySet<number> {
+    const { engine, session, origin, unreached } = this.#options;
+    if (!session.agreed.capabilities.has('forward')) return new Set();
+    if (!this.#peerLostItsOwn(held)) return new Set(unreached());
+    return new Set(
+      engine
+        .held()
+        .map(({ site }) => site)
+        .filter((site) => site !== origin.site),
+    );
+  }
+
   #peerLostItsOwn(held: readonly OriginCursor[]): boolean {
     const { engine, session } = this.#options;
     return engine

@@ -149,8 +149,8 @@ Position Books::CollectFloor(Position checkpoint, std::string* held_by) const {
   *held_by = "checkpoint";
   for (SiteId peer : peers_) {
     auto it = peer_cursors_.find(peer);
-    const Position needs =
-        it == peer_cursors_.end() ? Position{} : index_.StartFor(it->second, site_);
+    // Of all sites: it may have to get what others wrote from here.
+    const Position needs = it == peer_cursors_.end() ? Position{} : index_.StartFor(it->second, 0);
     if (needs >= floor) continue;
     floor = needs;
     *held_by = "peer " + std::to_string(peer);

@@ -19,8 +19,6 @@ namespace cfsrepl {
 
 class Books {
  public:
-  explicit Books(SiteId site) : site_(site) {}
-
   // ---- recovery and the engine thread
 
   // A record at `ref` is durable; `after` is all that is held with it. own_lsn 0: no own entries.
@@ -75,7 +73,6 @@ class Books {
   void Trim(Position oldest);
 
  private:
-  const SiteId site_;
   mutable std::mutex mutex_;
   std::condition_variable group_ended_;
   Origin own_;

@@ -54,6 +54,21 @@ Status CheckCursors(const flatbuffers::Vector<flatbuffers::Offset<schema::Origin
   return Status::Ok();
 }
 
+Status CheckHeartbeat(const schema::Heartbeat& heartbeat) {
+  if (heartbeat.reached() != nullptr && heartbeat.reached()->size() > limits::kOriginsMax) {
+    return TooMany("reached", heartbeat.reached()->size(), limits::kOriginsMax);
+  }
+  if (heartbeat.known() == nullptr) return Status::Ok();
+  size_t count = 0;
+  for (const schema::SiteHeld* held : *heartbeat.known()) {
+    if (held->site() == 0) return Status(Code::kMalformed, "control message: site 0 is known");
+    CFS_RETURN_IF_ERROR(CheckCursors(held->cursors()));
+    if (held->cursors() != nullptr) count += held->cursors()->size();
+  }
+  return count > limits::kOriginsMax ? TooMany("cursors", count, limits::kOriginsMax)
+                                     : Status::Ok();
+}
+
 Status CheckBounds(const schema::Control& control) {
   switch (control.message_type()) {
     case schema::ControlMessage::NONE:
@@ -68,6 +83,8 @@ Status CheckBounds(const schema::Control& control) {
       return CheckCapabilities(control.message_as_Ready()->capabilities());
     case schema::ControlMessage::Ack:
       return CheckCursors(control.message_as_Ack()->cursors());
+    case schema::ControlMessage::Heartbeat:
+      return CheckHeartbeat(*control.message_as_Heartbeat());
     case schema::ControlMessage::Drain:
       return CheckText("reason", control.message_as_Drain()->reason(),
                        limits::kControlTextBytesMax);

@@ -75,7 +75,7 @@ Status Recovery::OpenDirectory() {
   if (!directory.ok()) return directory.status();
   out_.directory = std::move(directory).value();
   NewReplica();
-  out_.books = std::make_unique<Books>(options_.site);
+  out_.books = std::make_unique<Books>();
   return Status::Ok();
 }
 

@@ -32,6 +32,9 @@ struct AckBuilder;
 
 struct AuditHead;
 
+struct SiteHeld;
+struct SiteHeldBuilder;
+
 struct Heartbeat;
 struct HeartbeatBuilder;
 
@@ -786,6 +789,70 @@ inline flatbuffers::Offset<Ack> CreateAckDirect(
       credit_frames_total);
 }
 
+struct SiteHeld FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef SiteHeldBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_SITE = 4,
+    VT_CURSORS = 6
+  };
+  uint16_t site() const {
+    return GetField<uint16_t>(VT_SITE, 0);
+  }
+  const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *>(VT_CURSORS);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint16_t>(verifier, VT_SITE, 2) &&
+           VerifyOffset(verifier, VT_CURSORS) &&
+           verifier.VerifyVector(cursors()) &&
+           verifier.VerifyVectorOfTables(cursors()) &&
+           verifier.EndTable();
+  }
+};
+
+struct SiteHeldBuilder {
+  typedef SiteHeld Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_site(uint16_t site) {
+    fbb_.AddElement<uint16_t>(SiteHeld::VT_SITE, site, 0);
+  }
+  void add_cursors(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors) {
+    fbb_.AddOffset(SiteHeld::VT_CURSORS, cursors);
+  }
+  explicit SiteHeldBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<SiteHeld> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<SiteHeld>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<SiteHeld> CreateSiteHeld(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint16_t site = 0,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors = 0) {
+  SiteHeldBuilder builder_(_fbb);
+  builder_.add_cursors(cursors);
+  builder_.add_site(site);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<SiteHeld> CreateSiteHeldDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint16_t site = 0,
+    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors = nullptr) {
+  auto cursors__ = cursors ? _fbb.CreateVector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>(*cursors) : 0;
+  return cfsrepl::schema::CreateSiteHeld(
+      _fbb,
+      site,
+      cursors__);
+}
+
 struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef HeartbeatBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -795,7 +862,9 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_EPOCH = 10,
     VT_HEAD_LSN = 12,
     VT_OLDEST_UNACKED_US = 14,
-    VT_AUDIT_HEAD = 16
+    VT_AUDIT_HEAD = 16,
+    VT_REACHED = 18,
+    VT_KNOWN = 20
   };
   uint64_t seq() const {
     return GetField<uint64_t>(VT_SEQ, 0);
@@ -818,6 +887,12 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const cfsrepl::schema::AuditHead *audit_head() const {
     return GetStruct<const cfsrepl::schema::AuditHead *>(VT_AUDIT_HEAD);
   }
+  const flatbuffers::Vector<uint16_t> *reached() const {
+    return GetPointer<const flatbuffers::Vector<uint16_t> *>(VT_REACHED);
+  }
+  const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>> *known() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>> *>(VT_KNOWN);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint64_t>(verifier, VT_SEQ, 8) &&
@@ -827,6 +902,11 @@ struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_HEAD_LSN, 8) &&
            VerifyField<uint64_t>(verifier, VT_OLDEST_UNACKED_US, 8) &&
            VerifyField<cfsrepl::schema::AuditHead>(verifier, VT_AUDIT_HEAD, 8) &&
+           VerifyOffset(verifier, VT_REACHED) &&
+           verifier.VerifyVector(reached()) &&
+           VerifyOffset(verifier, VT_KNOWN) &&
+           verifier.VerifyVector(known()) &&
+           verifier.VerifyVectorOfTables(known()) &&
            verifier.EndTable();
   }
 };
@@ -856,6 +936,12 @@ struct HeartbeatBuilder {
   void add_audit_head(const cfsrepl::schema::AuditHead *audit_head) {
     fbb_.AddStruct(Heartbeat::VT_AUDIT_HEAD, audit_head);
   }
+  void add_reached(flatbuffers::Offset<flatbuffers::Vector<uint16_t>> reached) {
+    fbb_.AddOffset(Heartbeat::VT_REACHED, reached);
+  }
+  void add_known(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>>> known) {
+    fbb_.AddOffset(Heartbeat::VT_KNOWN, known);
+  }
   explicit HeartbeatBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -875,7 +961,9 @@ inline flatbuffers::Offset<Heartbeat> CreateHeartbeat(
     uint64_t epoch = 0,
     uint64_t head_lsn = 0,
     uint64_t oldest_unacked_us = 0,
-    const cfsrepl::schema::AuditHead *audit_head = nullptr) {
+    const cfsrepl::schema::AuditHead *audit_head = nullptr,
+    flatbuffers::Offset<flatbuffers::Vector<uint16_t>> reached = 0,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>>> known = 0) {
   HeartbeatBuilder builder_(_fbb);
   builder_.add_oldest_unacked_us(oldest_unacked_us);
   builder_.add_head_lsn(head_lsn);
@@ -883,8 +971,36 @@ inline flatbuffers::Offset<Heartbeat> CreateHeartbeat(
   builder_.add_wall_us(wall_us);
   builder_.add_sent_mono_us(sent_mono_us);
   builder_.add_seq(seq);
+  builder_.add_known(known);
+  builder_.add_reached(reached);
   builder_.add_audit_head(audit_head);
   return builder_.Finish();
+}
+
+inline flatbuffers::Offset<Heartbeat> CreateHeartbeatDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint64_t seq = 0,
+    uint64_t sent_mono_us = 0,
+    uint64_t wall_us = 0,
+    uint64_t epoch = 0,
+    uint64_t head_lsn = 0,
+    uint64_t oldest_unacked_us = 0,
+    const cfsrepl::schema::AuditHead *audit_head = nullptr,
+    const std::vector<uint16_t> *reached = nullptr,
+    const std::vector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>> *known = nullptr) {
+  auto reached__ = reached ? _fbb.CreateVector<uint16_t>(*reached) : 0;
+  auto known__ = known ? _fbb.CreateVector<flatbuffers::Offset<cfsrepl::schema::SiteHeld>>(*known) : 0;
+  return cfsrepl::schema::CreateHeartbeat(
+      _fbb,
+      seq,
+      sent_mono_us,
+      wall_us,
+      epoch,
+      head_lsn,
+      oldest_unacked_us,
+      audit_head,
+      reached__,
+      known__);
 }
 
 struct HeartbeatReply FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

@@ -22,6 +22,7 @@ function make(engine: FakeEngine, goesOnWithForks = false) {
     budget: new ByteBudget(1000),
     nowMs: () => 0,
     idleCores: () => 1,
+    unreached: () => new Set(),
     onApplied: () => undefined,
     onForks: (session, [fork]) => {
       errors.push(`fork at ${String(fork?.lsn)} with site ${session.peerSite}`);

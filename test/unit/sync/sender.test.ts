@@ -18,6 +18,7 @@ function start(engine: FakeEngine, session: FakeSession, change: Partial<SenderS
   const counters = new PeerCounters();
   const clock = { nowMs: 0 };
   const limits: string[] = [];
+  const unreached = new Set<number>();
   const sender = new PeerSender({
     engine,
     session,
@@ -26,9 +27,10 @@ function start(engine: FakeEngine, session: FakeSession, change: Partial<SenderS
     counters,
     nowMs: () => clock.nowMs,
     idleCores: () => 1,
+    unreached: () => unreached,
     onLimited: (message) => limits.push(message),
   });
-  return { sender, counters, clock, limits, running: sender.run() };
+  return { sender, counters, clock, limits, unreached, running: sender.run() };
 }
 
 const lengths = (session: FakeSession): number[] => session.sent.map(({ length }) => length);
@@ -165,6 +167,32 @@ test('a peer that lost its own journal gets it back, and when it has it, only ou
   sender.noteAck([wireCursor(OWN, 3n)]);
   await settle();
   assert.equal(engine.nextsForward.at(-1), false);
+  sender.stop();
+  await running;
+});
+
+test('starts again from what the peer holds when it no longer reaches a site that has written', async () => {
+  const engine = new FakeEngine();
+  engine.durableLsn = 3n;
+  engine.others = [cursor({ site: 3, incarnation: 33n }, 9n)];
+  engine.known = [cursor(OWN, 3n)];
+  const session = new FakeSession();
+  const { sender, unreached, running } = start(engine, session);
+  await settle();
+  assert.deepEqual(engine.feedsForward, [false]);
+  unreached.add(3);
+  sender.noteUnreached();
+  await settle();
+  assert.deepEqual(engine.feedsForward, [false, true]);
+  assert.equal(engine.feedsOpen, 1);
+  assert.equal(engine.nextsForward.at(-1), true);
+  unreached.delete(3);
+  engine.durableLsn = 4n;
+  sender.noteDurable();
+  await settle();
+  sender.noteDurable();
+  await settle();
+  assert.deepEqual(engine.feedsForward, [false, true], 'less to pass on takes no new start');
   sender.stop();
   await running;
 });

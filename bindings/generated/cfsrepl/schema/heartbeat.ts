@@ -3,6 +3,7 @@
 import * as flatbuffers from 'flatbuffers';
 
 import { AuditHead } from '../../cfsrepl/schema/audit-head';
+import { SiteHeld } from '../../cfsrepl/schema/site-held';
 
 
 export class Heartbeat {
@@ -58,8 +59,33 @@ auditHead(obj?:AuditHead):AuditHead|null {
   return offset ? (obj || new AuditHead()).__init(this.bb_pos + offset, this.bb!) : null;
 }
 
+reached(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 18);
+  return offset ? this.bb!.readUint16(this.bb!.__vector(this.bb_pos + offset) + index * 2) : 0;
+}
+
+reachedLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 18);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
+reachedArray():Uint16Array|null {
+  const offset = this.bb!.__offset(this.bb_pos, 18);
+  return offset ? new Uint16Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset)) : null;
+}
+
+known(index: number, obj?:SiteHeld):SiteHeld|null {
+  const offset = this.bb!.__offset(this.bb_pos, 20);
+  return offset ? (obj || new SiteHeld()).__init(this.bb!.__indirect(this.bb!.__vector(this.bb_pos + offset) + index * 4), this.bb!) : null;
+}
+
+knownLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 20);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
 static startHeartbeat(builder:flatbuffers.Builder) {
-  builder.startObject(7);
+  builder.startObject(9);
 }
 
 static addSeq(builder:flatbuffers.Builder, seq:bigint) {
@@ -88,6 +114,43 @@ static addOldestUnackedUs(builder:flatbuffers.Builder, oldestUnackedUs:bigint) {
 
 static addAuditHead(builder:flatbuffers.Builder, auditHeadOffset:flatbuffers.Offset) {
   builder.addFieldStruct(6, auditHeadOffset, 0);
+}
+
+static addReached(builder:flatbuffers.Builder, reachedOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(7, reachedOffset, 0);
+}
+
+static createReachedVector(builder:flatbuffers.Builder, data:number[]|Uint16Array):flatbuffers.Offset;
+/**
+ * @deprecated This Uint8Array overload will be removed in the future.
+ */
+static createReachedVector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset;
+static createReachedVector(builder:flatbuffers.Builder, data:number[]|Uint16Array|Uint8Array):flatbuffers.Offset {
+  builder.startVector(2, data.length, 2);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt16(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startReachedVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(2, numElems, 2);
+}
+
+static addKnown(builder:flatbuffers.Builder, knownOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(8, knownOffset, 0);
+}
+
+static createKnownVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]):flatbuffers.Offset {
+  builder.startVector(4, data.length, 4);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addOffset(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startKnownVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(4, numElems, 4);
 }
 
 static endHeartbeat(builder:flatbuffers.Builder):flatbuffers.Offset {
