@@ -122,6 +122,16 @@ export class Play {
     }
   }
 
+  /** Notes what every site holds. */
+  snapshot(): void {
+    this.lines.push('snapshot');
+  }
+
+  /** The site forgets what was gone by the last snapshot, if it may by now. Nothing shows of it. */
+  forget(index: number): void {
+    this.lines.push(`forget ${index}`);
+  }
+
   show(index: number): void {
     this.lines.push(`show ${index}`);
     this.expect(this.site(index).tree.dump());

@@ -13,7 +13,10 @@ const SKEWS_US = [0, 0, 1, 400, -HOUR_US, HOUR_US];
 const JUMPS_US = [-HOUR_US, -1000, -1, 1, 1000, HOUR_US];
 
 /** What a step does, by the hundred. */
-const ACTIONS = table({ request: 66, deliver: 16, cut: 6, checkpoint: 6, show: 4, clock: 2 });
+const ACTIONS = table({
+  ...{ request: 60, deliver: 16, cut: 6, checkpoint: 6, show: 4, clock: 2 },
+  ...{ snapshot: 3, forget: 5 },
+});
 const OPERATIONS = table({
   ...{ create: 15, mkdir: 12, symlink: 3, link: 7, unlink: 11, rmdir: 9, rename: 22 },
   ...{ write: 5, truncate: 3, setattr: 8, setxattr: 6, removexattr: 4 },
@@ -33,6 +36,8 @@ export interface History {
   readonly known: boolean;
   readonly skews: readonly number[];
   readonly vanishing: boolean;
+  /** Sites forget what is gone: then nothing changes an inode that has no name any more. */
+  readonly forgetting: boolean;
   readonly end: number;
   /** Six numbers each: site, what, and four to choose by. */
   readonly steps: readonly (readonly number[])[];
@@ -61,6 +66,7 @@ export function randomHistory(seed: number): History {
     known: random(4) > 0,
     skews: Array.from({ length: sites }, () => SKEWS_US[random(SKEWS_US.length)] ?? 0),
     vanishing: sites === 2 && random(2) === 0,
+    forgetting: random(2) === 0,
     end: random(2 ** 31),
     steps: Array.from({ length }, () => Array.from({ length: 6 }, () => random(2 ** 20))),
   };
@@ -74,7 +80,7 @@ export function play(history: History): Play {
     game.deliverRest(() => 1);
   }
   history.skews.forEach((skewUs, site) => game.moveClock(site, skewUs));
-  for (const step of history.steps) takeStep(game, step);
+  for (const step of history.steps) takeStep(game, step, history);
   finish(game, randomFrom(history.end));
   return game;
 }
@@ -91,12 +97,13 @@ export function finish(game: Play, random: Random): void {
 function takeStep(
   game: Play,
   [who = 0, what = 0, a = 0, b = 0, c = 0, d = 0]: readonly number[],
+  history: History,
 ): void {
   const site = who % game.sites.length;
   switch (ACTIONS[what % ACTIONS.length]) {
     case 'request':
       game.moveClock(site, d % 3);
-      game.request(site, operationAt(game.site(site), game.vanishing, [a, b, c, d]));
+      game.request(site, operationAt(game.site(site), history, [a, b, c, d]));
       break;
     case 'deliver':
       deliver(game, site, [a, b, c, d]);
@@ -106,6 +113,13 @@ function takeStep(
       break;
     case 'show':
       game.show(site);
+      break;
+    case 'snapshot':
+      if (a % 3 === 0) game.deliverRest((frames) => frames);
+      game.snapshot();
+      break;
+    case 'forget':
+      if (history.forgetting) game.forget(site);
       break;
     case 'clock':
       game.moveClock(site, JUMPS_US[a % JUMPS_US.length] ?? 0);
@@ -129,7 +143,7 @@ function deliver(game: Play, to: number, [a = 0, b = 0, c = 0, d = 0]: readonly 
 /** Mostly about what is visible at the site, as a client's would be. */
 function operationAt(
   site: Site,
-  vanishing: boolean,
+  history: History,
   [a = 0, b = 0, c = 0, d = 0]: readonly number[],
 ): Operation {
   const names = [...site.tree.paths()];
@@ -149,7 +163,10 @@ function operationAt(
     case 'create':
     case 'mkdir': {
       // A number that other sites may claim as well.
-      const claimed = !vanishing && b % 40 === 0 ? { inode: 9 * 2 ** 48 + (b % 3) } : {};
+      const claimed =
+        !history.vanishing && !history.forgetting && b % 40 === 0
+          ? { inode: 9 * 2 ** 48 + (b % 3) }
+          : {};
       return { op, path: fresh, target: '', given: givenBy(b, c, d), ...claimed };
     }
     case 'symlink':
@@ -172,31 +189,38 @@ function operationAt(
       const extent = op === 'write' ? d % 7 : KEEP;
       return {
         op,
-        object: objectBy(site, vanishing, others, b),
+        object: objectBy(site, history, others, b),
         given: { size: [c % 100, extent] },
       };
     }
     case 'setattr':
       return {
         op,
-        object: objectBy(site, vanishing, ['/', ...paths], b),
+        object: objectBy(site, history, ['/', ...paths], b),
         given: { ...givenBy(c, d, a), ...(d % 2 === 0 ? { atime: [c] } : { mode: [c % 4096] }) },
       };
     case 'setxattr':
     case 'removexattr': {
-      const object = objectBy(site, vanishing, ['/', ...paths], b);
+      const object = objectBy(site, history, ['/', ...paths], b);
       return { op, object, key: `user.${pick(NAMES, c) ?? ''}`, value: String(d % 100) };
     }
   }
 }
 
 /** A path, or now and then the number of an inode that need not have one: a file that is open. */
-function objectBy(site: Site, vanishing: boolean, paths: readonly string[], b: number): string {
+function objectBy(
+  site: Site,
+  { vanishing, forgetting }: History,
+  paths: readonly string[],
+  b: number,
+): string {
   const path = pick(paths, b);
   if (path !== undefined && b % 5 > 0) return path;
+  const named = new Set([...site.tree.paths()].map(([, { inode }]) => inode));
   const known = [...site.registers.inodes.keys()].filter(
-    // What vanished on the way is not known here by number either.
-    (inode) => !vanishing || Math.floor(inode / 2 ** 48) === site.id,
+    // What vanished on the way, or is forgotten, is not known here by number either.
+    (inode) =>
+      (!vanishing || Math.floor(inode / 2 ** 48) === site.id) && (!forgetting || named.has(inode)),
   );
   return `#${pick(known, b >> 3) ?? ROOT}`;
 }

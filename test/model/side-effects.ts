@@ -12,13 +12,17 @@ export function sideEffect(before: Tree, after: Tree, operation: Operation): str
   const inodesBefore = inodesOf(pathsBefore);
   const inodesAfter = inodesOf(after.paths());
   const makes = op === 'create' || op === 'mkdir' || op === 'symlink';
-  const gained = [...inodesAfter].filter((inode) => !inodesBefore.has(inode));
-  if (gained.length !== Number(makes)) return `${op} made ${gained.length} objects visible`;
-
   const mayGo = new Set([
     op === 'unlink' || op === 'rmdir' ? pathsBefore.get(operation.path)?.inode : undefined,
     op === 'rename' ? pathsBefore.get(operation.to)?.inode : undefined,
   ]);
+  const gained = [...inodesAfter].filter((inode) => !inodesBefore.has(inode));
+  // Two directories were given one number: what is removed shows under its other name.
+  const hadTwoNames = [...mayGo].some((inode) => inode !== undefined && inodesAfter.has(inode));
+  if (gained.length !== Number(makes) && !hadTwoNames) {
+    return `${op} made ${gained.length} objects visible`;
+  }
+
   const gone = [...inodesBefore].filter((inode) => !inodesAfter.has(inode) && !mayGo.has(inode));
   // Removed elsewhere, empty, and there only because of what a cut shows in the root.
   const lost = gone.filter((inode) => !before.heldUp.has(inode) || before.names(inode).size > 0);

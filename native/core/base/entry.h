@@ -112,6 +112,12 @@ Status ValidateName(Bytes name);
 // Bytes as an operator can read them: printable ASCII as is, the rest as \xNN, quoted, cut at 64.
 std::string QuoteBytes(Bytes bytes);
 
+// The op that makes an object of this kind.
+inline Op BirthOpOf(Kind kind) {
+  if (kind == Kind::kDirectory) return Op::Mkdir;
+  return kind == Kind::kSymlink ? Op::Symlink : Op::Create;
+}
+
 // True if `op` changes names (create mkdir symlink link unlink rmdir rename).
 inline bool IsStructural(Op op) { return op >= Op::Create && op <= Op::Rename; }
 

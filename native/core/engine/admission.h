@@ -65,7 +65,10 @@ class Admission {
   Status AdmitChange(const OpView& op, int64_t now_ns, Inode* inode);
   Status AdmitXattr(const OpView& op, Inode* inode);
   Status AdmitSettling(const OpView& op, Inode* inode);
-  Status AddRevival(const OpView& op, const Conflict& conflict);
+  Status AddRestored(const OpView& op, const Conflict& conflict);
+  Status AddRevival(const OpView& op, Inode inode, const Place& place);
+  Status AddRebirth(const OpView& op, Op birth, Inode inode, const EntryPayload& parts);
+  Result<Inode> AddRevivedDirectory(const OpView& op, Inode directory);
 
   Result<Place> ResolvePlace(Inode parent, Bytes name, bool is_path) const;
   Result<NameEntry> ResolveName(const Place& place) const;
@@ -91,6 +94,7 @@ class Admission {
   const Origin origin_;
   std::vector<Draft> drafts_;
   std::vector<std::vector<uint8_t>> payloads_;  // one a draft, reused
+  std::vector<Inode> reviving_;                 // directories, each above the one before it
 };
 
 }  // namespace cfsrepl

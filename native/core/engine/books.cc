@@ -29,6 +29,16 @@ void Books::set_index(LogIndex index) {
   index_ = std::move(index);
 }
 
+void Books::SetForgotten(const VersionVector& forgotten) {
+  std::lock_guard lock(mutex_);
+  durable_.forgotten = forgotten;
+}
+
+VersionVector Books::forgotten() const {
+  std::lock_guard lock(mutex_);
+  return durable_.forgotten;
+}
+
 void Books::BeginGroup() {
   std::lock_guard lock(mutex_);
   groups_begun_++;

@@ -26,6 +26,8 @@ class Books {
   // What recovery found, once it is done; `end` is where the next record goes.
   void Begin(const Origin& own, const Metadata& recovered, Position end, uint64_t record_seq);
   void set_index(LogIndex index);
+  // What is gone may be forgotten from now on; the next checkpoint must say so.
+  void SetForgotten(const VersionVector& forgotten);
   // A group was begun (its entries may be in the state) and has ended (they are durable, or the
   // engine stopped).
   void BeginGroup();
@@ -48,6 +50,7 @@ class Books {
   std::optional<EntryPlace> PlaceOf(const Origin& origin, Lsn lsn) const;
   Hlc last_hlc() const;
   Epoch epoch() const;
+  VersionVector forgotten() const;
 
   void RaisePeerCursor(SiteId peer, const VersionVector& held);
   VersionVector PeerCursor(SiteId peer) const;

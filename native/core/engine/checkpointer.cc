@@ -64,6 +64,7 @@ CheckpointInfo Checkpointer::newest() const {
 
 Status Checkpointer::Write(const std::function<Status()>& committed) {
   std::lock_guard turn(turn_);
+  std::lock_guard keep(replica_->forgetting);
   const Books::Mark mark = books_->TakeMark();
   CheckpointHeader header;
   header.cluster = cluster_;

@@ -22,6 +22,7 @@ Committer::Committer(const Uuid& cluster, const Origin& origin, Replica* replica
       replica_(replica),
       books_(books),
       log_(log),
+      sweeper_(replica, books),
       admission_(replica->state.get(), &replica->metadata, origin) {}
 
 Committer::~Committer() { Stop(); }
@@ -49,7 +50,14 @@ void Committer::Run() {
   for (;;) {
     // Conflicts that did not fit the group before go at once, if there is a journal to go to.
     const bool carries = accepting_ && !replica_->recorder.empty();
-    if (!NextRequest(carries ? Wait::kNot : Wait::kForWork) && !carries && queue_.closed()) break;
+    const bool sweeps = sweeper_.Step();
+    if (!NextRequest(carries || sweeps ? Wait::kNot : Wait::kForWork)) {
+      if (!carries && queue_.closed()) break;
+      if (replica_->recorder.empty()) {
+        WriteCursors();
+        continue;
+      }
+    }
     books_->BeginGroup();
     accepting_ = BuildGroup();
     if (accepting_) Commit();

@@ -18,6 +18,7 @@
 #include "engine/books.h"
 #include "engine/replica.h"
 #include "engine/request_queue.h"
+#include "engine/sweeper.h"
 #include "frame/frame.h"
 #include "frame/frame_writer.h"
 #include "wal/log.h"
@@ -47,6 +48,7 @@ class Committer {
   void Stop();
 
   RequestQueue& queue() { return queue_; }
+  Sweeper& sweeper() { return sweeper_; }
   const CommitStats& stats() const { return stats_; }
   // Ok, or why nothing is committed any more.
   Status stopped() const;
@@ -100,6 +102,8 @@ class Committer {
 
   mutable std::mutex stopped_mutex_;
   Status stopped_;
+
+  Sweeper sweeper_;
 
   // The group being built. Engine thread only.
   Admission admission_;

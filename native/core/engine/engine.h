@@ -220,6 +220,10 @@ struct EngineStatus {
   uint64_t sealed_entries_in = 0, sealed_entries_out = 0;
   uint64_t sealed_bytes_in = 0, sealed_bytes_compacted = 0, sealed_bytes_out = 0;
   uint64_t groups = 0, group_bytes = 0, sync_ns = 0;
+  // Of what is gone: what was forgotten since this engine was opened, and all that was ever asked
+  // to be.
+  uint64_t forgotten = 0;
+  std::vector<OriginCursor> forgotten_horizon;
   // In the ledger; those not settled; put into it and evicted from it since this engine was opened.
   uint64_t conflicts = 0, conflicts_open = 0, conflicts_recorded = 0, conflicts_evicted = 0;
   uint64_t ledger_bytes = 0, ledger_bytes_max = 0;
@@ -266,6 +270,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual std::vector<OriginCursor> PeerCursor(SiteId peer) const = 0;
   // The peers whose cursors collection waits for.
   virtual void SetPeers(const std::vector<SiteId>& peers) = 0;
+
+  // Every site holds what `horizon` covers, and this node holds all that any site had written
+  // before it did. So what was gone by then, and written before the clock `before`, is
+  // forgotten, in the background. docs/convergence.md, "Forgetting".
+  virtual void Forget(const std::vector<OriginCursor>& horizon, Hlc before) = 0;
 
   // For a peer at `held_lsn` of our own origin: how many entries it lacks and when the first of
   // them was stamped (microseconds since the Unix epoch; 0 when it lacks none).

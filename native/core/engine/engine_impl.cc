@@ -134,6 +134,10 @@ void EngineImpl::SetPeers(const std::vector<SiteId>& peers) {
   parts_.books->SetPeers(peers);
 }
 
+void EngineImpl::Forget(const std::vector<OriginCursor>& horizon, Hlc before) {
+  committer_->sweeper().Ask(ToVersionVector(horizon), before);
+}
+
 Engine::Backlog EngineImpl::BacklogFrom(Lsn held_lsn) const {
   return parts_.books->BacklogFrom(held_lsn);
 }
@@ -227,6 +231,8 @@ EngineStatus EngineImpl::GetStatus() const {
   status.durable_lsn = parts_.books->durable_lsn();
   status.last_lsn = status.durable_lsn;
   status.last_hlc = parts_.books->last_hlc();
+  status.forgotten = committer_->sweeper().forgotten();
+  status.forgotten_horizon = ToCursors(parts_.books->forgotten());
   {
     std::shared_lock lock(parts_.replica->mutex);
     const StateCounters counters = parts_.replica->state->counters();

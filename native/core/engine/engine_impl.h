@@ -32,6 +32,7 @@ class EngineImpl final : public Engine {
   void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) override;
   std::vector<OriginCursor> PeerCursor(SiteId peer) const override;
   void SetPeers(const std::vector<SiteId>& peers) override;
+  void Forget(const std::vector<OriginCursor>& horizon, Hlc before) override;
   Backlog BacklogFrom(Lsn held_lsn) const override;
   Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) override;
   Result<std::unique_ptr<Feed>> OpenForwardingFeed(const std::vector<OriginCursor>& held) override;

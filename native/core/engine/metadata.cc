@@ -7,7 +7,8 @@
 namespace cfsrepl {
 
 namespace {
-constexpr uint32_t kMetadataVersion = 2;
+constexpr uint32_t kMetadataVersion = 3;
+constexpr uint32_t kVersionWithoutForgotten = 2;
 constexpr uint32_t kVersionWithoutHlcs = 1;
 }  // namespace
 
@@ -89,13 +90,14 @@ std::vector<uint8_t> Metadata::Encode() const {
     PutOrigin(origin, &out);
     out.Put<uint64_t>(hlc);
   }
+  PutVersionVector(forgotten, &out);
   return out.Take();
 }
 
 Result<Metadata> Metadata::Decode(Bytes bytes) {
   ByteReader in(bytes);
   const uint32_t version = in.Get<uint32_t>();
-  if (in.ok() && version != kMetadataVersion && version != kVersionWithoutHlcs) {
+  if (in.ok() && (version == 0 || version > kMetadataVersion)) {
     return Status(Code::kUnsupported, "checkpoint metadata version " + std::to_string(version) +
                                           ", expected at most " + std::to_string(kMetadataVersion));
   }
@@ -120,11 +122,12 @@ Result<Metadata> Metadata::Decode(Bytes bytes) {
     std::vector<uint64_t>* seqs = metadata.SeqsOf(GetOrigin(&in));
     for (uint64_t& seq : *seqs) seq = in.Get<uint64_t>();
   }
-  const uint32_t stamped = version == kVersionWithoutHlcs ? 0 : in.Get<uint32_t>();
+  const uint32_t stamped = version <= kVersionWithoutHlcs ? 0 : in.Get<uint32_t>();
   for (uint32_t i = 0; i < stamped && in.ok(); i++) {
     const Origin origin = GetOrigin(&in);
     metadata.held_hlcs[origin] = in.Get<uint64_t>();
   }
+  if (version > kVersionWithoutForgotten) metadata.forgotten = GetVersionVector(&in);
   if (!in.finished()) {
     return Status(Code::kCorrupt, "checkpoint metadata of " + std::to_string(bytes.size()) +
                                       " bytes does not follow its format");

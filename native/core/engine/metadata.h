@@ -29,6 +29,7 @@ class Metadata {
   Epoch epoch = 1;
   uint64_t inodes_minted = 0;  // counter part of the last inode this site minted
   std::map<SiteId, VersionVector> peer_cursors;
+  VersionVector forgotten;  // what was gone by then may be missing in the state
 
   uint32_t shard_count() const { return shard_count_; }
 

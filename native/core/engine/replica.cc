@@ -37,8 +37,10 @@ Status Replica::MergeFrame(const FrameView& view, Conflicts conflicts) {
         for (const EntryHeader& header : group) state->PrefetchInode(header.inode());
       }
       const EntryView entry = view.entry(i);
+      // What is held was merged, and may have been forgotten since.
+      if (entry.header->lsn() <= held) continue;
       LossWatch* watch = nullptr;
-      if (conflicts == Conflicts::kRecord && entry.header->lsn() > held) {
+      if (conflicts == Conflicts::kRecord) {
         const auto& sections = view.sections;
         while (section < sections.size() && sections[section].from_lsn <= entry.header->lsn()) {
           recorder.BeginSection(sections[section++]);

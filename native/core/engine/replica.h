@@ -6,6 +6,7 @@
 #define CFS_REPL_ENGINE_REPLICA_H_
 
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 
 #include "engine/conflict_recorder.h"
@@ -33,6 +34,9 @@ struct Replica {
   Metadata metadata;
   ConflictRecorder recorder;
   uint64_t unknown_entries = 0;
+  // Whoever holds this keeps what is gone from being forgotten: a checkpoint must have the
+  // tombstones that what follows it in the log was merged with.
+  std::mutex forgetting;
 
   // kIgnore: those of what the log holds already are in the log as well.
   enum class Conflicts { kRecord, kIgnore };

@@ -48,7 +48,9 @@ bool CheckpointWriter::Step(size_t max_inodes) {
   if (in_ledger_) return StepLedger(max_inodes);
   const uint32_t end = state_->store().inodes.end();
   for (size_t count = 0; count < max_inodes && next_slot_ < end; count++) {
-    ChunkBuilder::AddInode(filling_.get(), next_slot_++, rotate);
+    const uint32_t slot = next_slot_++;
+    if (state_->store().inodes[slot].inode == 0) continue;  // free
+    ChunkBuilder::AddInode(filling_.get(), slot, rotate);
     inodes_++;
   }
   return next_slot_ >= end && StepLedger(max_inodes);

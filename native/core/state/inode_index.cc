@@ -43,6 +43,24 @@ void InodeIndex::Add(Inode inode, uint32_t slot) {
   }
 }
 
+// Later entries of the probe sequence move up, so that no lookup ends before them (Knuth, The Art
+// of Computer Programming, volume 3, section 6.4, algorithm R).
+void InodeIndex::Remove(Inode inode, uint32_t slot) {
+  const uint32_t tag = TagOf(inode);
+  Table* table = &tables_[directory_[static_cast<uint64_t>(tag) >> directory_shift_]];
+  const uint32_t mask = table->mask;
+  uint32_t hole = tag & mask;
+  while (table->entries[hole].slot != slot) hole = (hole + 1) & mask;
+  for (uint32_t at = (hole + 1) & mask; table->entries[at].slot != 0; at = (at + 1) & mask) {
+    const uint32_t home = table->entries[at].tag & mask;
+    if (((at - home) & mask) < ((at - hole) & mask)) continue;  // its home lies behind the hole
+    table->entries[hole] = table->entries[at];
+    hole = at;
+  }
+  table->entries[hole] = {};
+  table->count--;
+}
+
 uint64_t InodeIndex::memory_bytes() const {
   uint64_t bytes = tables_.capacity() * sizeof(Table) + directory_.capacity() * sizeof(uint32_t);
   for (const Table& table : tables_) bytes += (uint64_t{table.mask} + 1) * sizeof(Entry);

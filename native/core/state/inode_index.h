@@ -63,6 +63,8 @@ class InodeIndex {
 
   // `inode` must be absent; `slot` is not 0.
   void Add(Inode inode, uint32_t slot);
+  // `inode` is at `slot`.
+  void Remove(Inode inode, uint32_t slot);
 
   uint64_t memory_bytes() const;
 

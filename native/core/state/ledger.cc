@@ -46,6 +46,7 @@ Result<bool> Ledger::MergeConflict(const EntryHeader& header, Bytes payload, con
     record.payload.assign(payload.begin(), payload.end());
     record.arrival = ++recorded_;
     arrivals_.emplace(record.arrival, place);
+    losers_[conflict->loser_inode]++;
     bytes_ += BytesOf(record);
     records_.emplace(place, std::move(record));
     open_++;
@@ -117,6 +118,8 @@ void Ledger::Evict() {
 void Ledger::EvictOldest() {
   const auto oldest = records_.begin();
   const auto known = known_.find(KeyOf(oldest->second.conflict()));
+  const auto loser = losers_.find(known->first.inode);
+  if (--loser->second == 0) losers_.erase(loser);
   for (const LinkId& id : known->second.ids) places_.erase(id);
   known_.erase(known);
   arrivals_.erase(oldest->second.arrival);

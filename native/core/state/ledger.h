@@ -8,6 +8,7 @@
 #ifndef CFS_REPL_STATE_LEDGER_H_
 #define CFS_REPL_STATE_LEDGER_H_
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -65,6 +66,9 @@ class Ledger {
   // The first that arrived after the arrival `after`, in order of arrival; end() if none did.
   std::map<LedgerPlace, LedgerRecord>::const_iterator ArrivedAfter(uint64_t after) const;
 
+  // Whether some record's loser is a change of `inode`.
+  bool IsAbout(Inode inode) const { return losers_.contains(inode); }
+
   uint64_t count() const { return records_.size(); }
   uint64_t open_count() const { return open_; }  // not settled
   uint64_t bytes() const { return bytes_; }
@@ -100,6 +104,7 @@ class Ledger {
   std::map<LossKey, Known> known_;
   std::map<LinkId, LedgerPlace> places_;
   std::map<uint64_t, LedgerPlace> arrivals_;
+  boost::unordered_flat_map<Inode, uint32_t> losers_;  // how many records are about each
   // Acknowledgements that came before what they acknowledge.
   std::map<LinkId, std::pair<Stamp, Settled>> early_acks_;
   uint64_t bytes_ = 0;

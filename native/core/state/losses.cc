@@ -22,11 +22,6 @@ bool HasValueOf(const InodeRecord& inode, int field, const Attributes& incoming)
   }
 }
 
-Op BirthOp(Kind kind) {
-  if (kind == Kind::kDirectory) return Op::Mkdir;
-  return kind == Kind::kSymlink ? Op::Symlink : Op::Create;
-}
-
 LinkId ToLinkId(const OriginTable& origins, PackedSource id) {
   return {origins.Get(id.origin()), id.lsn()};
 }
@@ -89,7 +84,7 @@ void LossFinder::BeforeExistence(uint32_t inode, const EntryPayload& birth) cons
   loss.lost = Lost::kExistence;
   loss.inode = record.inode;
   loss.stamp = record.birth;
-  loss.op = BirthOp(record.kind);
+  loss.op = BirthOpOf(record.kind);
   loss.asserts_links = true;
   loss.parts.attributes =
       Attributes(kFieldsAll, ModeOfKind(record.kind) | record.mode, record.uid, record.gid,

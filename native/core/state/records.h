@@ -1,4 +1,5 @@
-// The registers as they lie in memory. Slots refer to the slabs of store.h; 0 is "none".
+// The registers as they lie in memory. Slots refer to the slabs of store.h; 0 is "none". A record
+// of zeroes is one that was forgotten.
 #ifndef CFS_REPL_STATE_RECORDS_H_
 #define CFS_REPL_STATE_RECORDS_H_
 
@@ -74,6 +75,7 @@ struct XattrRecord {
 static_assert(sizeof(XattrRecord) == 32);
 
 struct DirectoryRecord {
+  uint32_t links;           // link records that name this directory, living or not
   uint32_t live_children;   // live links whose register names this directory
   uint32_t subdirectories;  // directories shown in this one
 };

@@ -12,8 +12,8 @@
 
 namespace cfsrepl {
 
-// Slots count from 1; 0 is "none". Nothing is ever freed: a removed name or inode stays as a
-// tombstone. One thread at a time.
+// Slots count from 1; 0 is "none". A freed slot is zeroed and given out again. One thread at a
+// time.
 template <typename T>
 class Slab {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -28,9 +28,19 @@ class Slab {
 
   // A zeroed record. Out of memory, or of numbers (a terabyte of memory), ends the process.
   uint32_t Allocate() {
+    if (!free_.empty()) {
+      const uint32_t slot = free_.back();
+      free_.pop_back();
+      return slot;
+    }
     if (end_ == UINT32_MAX) std::abort();
     if ((end_ >> kChunkShift) == chunks_.size()) AddChunk();
     return end_++;
+  }
+
+  void Free(uint32_t slot) {
+    (*this)[slot] = T{};
+    free_.push_back(slot);
   }
 
   T& operator[](uint32_t slot) { return chunks_[slot >> kChunkShift][slot & kChunkMask]; }
@@ -38,14 +48,15 @@ class Slab {
     return chunks_[slot >> kChunkShift][slot & kChunkMask];
   }
 
-  uint32_t end() const { return end_; }       // every slot from 1 below this is in use
-  uint64_t size() const { return end_ - 1; }  // records
+  uint32_t end() const { return end_; }  // every slot from 1 below this is in use or free
+  uint64_t size() const { return end_ - 1 - free_.size(); }  // records
 
   // Memory touched: the first chunk fills page by page, later ones in huge pages.
   uint64_t memory_bytes() const {
     uint64_t unit = chunks_.size() > 1 ? kHugePageBytes : limits::kBlockBytes;
     uint64_t used = uint64_t{end_} * sizeof(T);
-    return (used + unit - 1) / unit * unit + chunks_.capacity() * sizeof(T*);
+    return (used + unit - 1) / unit * unit + chunks_.capacity() * sizeof(T*) +
+           free_.capacity() * sizeof(uint32_t);
   }
 
  private:
@@ -62,6 +73,7 @@ class Slab {
   }
 
   std::vector<T*> chunks_;
+  std::vector<uint32_t> free_;
   uint32_t end_ = 1;
 };
 

@@ -22,7 +22,7 @@ void MergeLink(Store* store, VisibleTree* tree, uint32_t child, const LinkRecord
   if (losses != nullptr) losses->BeforeLink(link, value);
   tree->BeforeLinkChange(link);
   record.stamp = value.stamp;
-  record.parent = store->FindOrAddInode(value.parent, recent_parent);
+  store->SetParent(&record, store->FindOrAddInode(value.parent, recent_parent));
   store->SetName(&record, value.name);
   value.removed ? record.Set(kLinkRemoved) : record.Clear(kLinkRemoved);
   tree->AfterLinkChange(link);

@@ -25,6 +25,7 @@
 #include "state/loss_watch.h"
 #include "state/origin_table.h"
 #include "state/register_records.h"
+#include "state/tombstones.h"
 
 namespace cfsrepl {
 
@@ -159,6 +160,15 @@ class State {
   bool GetChangeTarget(Inode inode, ChangeTarget* out) const;
   Result<InodeView> GetInode(Inode inode) const;
 
+  // All names that it has or had, as its link registers say, the latest last.
+  struct NameRegister {
+    LinkId link;
+    Inode parent = 0;
+    std::string name;
+    bool removed = false;
+  };
+  std::vector<NameRegister> NamesEver(Inode inode) const;
+
   // The path of its first visible link by (parent, name). kNotFound if no name of it is visible or
   // a directory above has none.
   Result<std::string> PathOf(Inode inode) const;
@@ -191,6 +201,10 @@ class State {
 
   Ledger& ledger() { return ledger_; }
   const Ledger& ledger() const { return ledger_; }
+
+  // Forgets up to `max_slots` of what is gone (tombstones.h), from *slot on, which moves behind
+  // them: 0 when it is through. Gives back how many records were forgotten.
+  uint64_t ForgetGone(const Forgettable& forgettable, uint32_t* slot, size_t max_slots);
 
   // For checkpoint.h and digest.h.
   const Store& store() const { return *store_; }

@@ -317,6 +317,24 @@ Result<InodeView> State::GetInode(Inode inode) const {
   return view;
 }
 
+std::vector<State::NameRegister> State::NamesEver(Inode inode) const {
+  std::vector<uint32_t> links;
+  const uint32_t slot = store_->FindInode(inode);
+  if (slot == 0) return {};
+  for (uint32_t at = store_->inodes[slot].first_link; at != 0; at = store_->links[at].next) {
+    links.push_back(at);
+  }
+  std::sort(links.begin(), links.end(),
+            [&](uint32_t a, uint32_t b) { return store_->CompareLinks(a, b) < 0; });
+  std::vector<NameRegister> names;
+  for (uint32_t link : links) {
+    const LinkRecord& at = store_->links[link];
+    names.push_back({IdOf(*store_, at), store_->inodes[at.parent].inode, AsString(store_->Name(at)),
+                     at.Has(kLinkRemoved)});
+  }
+  return names;
+}
+
 Result<std::string> State::PathOf(Inode inode) const {
   uint32_t slot = store_->FindInode(inode);
   if (slot == kRootSlot) return std::string("/");

@@ -67,6 +67,44 @@ uint32_t Store::AddLink(uint32_t child, PackedSource id) {
   return slot;
 }
 
+void Store::SetParent(LinkRecord* link, uint32_t parent) {
+  if (link->parent == parent) return;
+  if (link->parent != 0) DirectoryOf(link->parent).links--;
+  link->parent = parent;
+  DirectoryOf(parent).links++;
+}
+
+void Store::RemoveInode(uint32_t slot) {
+  InodeRecord& inode = inodes[slot];
+  while (inode.first_link != 0) RemoveLink(slot, inode.first_link);
+  while (inode.first_xattr != 0) RemoveXattr(slot, inode.first_xattr);
+  if (inode.kind == Kind::kSymlink) blobs.Remove(inode.special);
+  if (inode.asserted_apart) asserted_.erase(slot);
+  if (inode.directory != 0) directories.Free(inode.directory);
+  index_.Remove(inode.inode, slot);
+  inodes.Free(slot);
+}
+
+// `link` is the first of the inode's.
+void Store::RemoveLink(uint32_t child, uint32_t link) {
+  InodeRecord& inode = inodes[child];
+  LinkRecord& record = links[link];
+  if (inode.many_links) many_links_.erase(link);
+  inode.first_link = record.next;
+  if (record.parent != 0) DirectoryOf(record.parent).links--;
+  SetName(&record, {});
+  links.Free(link);
+}
+
+void Store::RemoveXattr(uint32_t inode, uint32_t xattr) {
+  uint32_t* place = &inodes[inode].first_xattr;
+  while (*place != xattr) place = &xattrs[*place].next;
+  *place = xattrs[xattr].next;
+  blobs.Remove(xattrs[xattr].key);
+  blobs.Remove(xattrs[xattr].value);
+  xattrs.Free(xattr);
+}
+
 uint32_t Store::FindXattr(uint32_t inode, Bytes key) const {
   uint32_t xattr = inodes[inode].first_xattr;
   while (xattr != 0 && !SameBytes(blobs.Get(xattrs[xattr].key), key)) xattr = xattrs[xattr].next;

@@ -65,6 +65,15 @@ class Store {
   // A link with a zero stamp, no parent and no name; `id` must be absent from `child`.
   uint32_t AddLink(uint32_t child, PackedSource id);
 
+  // The directory that the link names, by slot.
+  void SetParent(LinkRecord* link, uint32_t parent);
+
+  // Forgets an inode with its links and xattrs. None of the links lives, and no link names it as
+  // its parent; it is not the root.
+  void RemoveInode(uint32_t slot);
+  // Forgets an xattr of `inode`.
+  void RemoveXattr(uint32_t inode, uint32_t xattr);
+
   uint32_t FindXattr(uint32_t inode, Bytes key) const;  // 0 if absent
   uint32_t AddXattr(uint32_t inode, Bytes key);
 
@@ -121,6 +130,8 @@ class Store {
     }
     bool operator()(uint32_t slot, const LinkKey& key) const { return (*this)(key, slot); }
   };
+
+  void RemoveLink(uint32_t child, uint32_t link);
 
   InodeIndex index_;
   uint64_t asserted_bytes_ = 0;

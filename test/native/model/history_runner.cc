@@ -11,6 +11,10 @@
 //   cut SITE                                   ends its group of entries
 //   deliver TO ORIGIN FIRST END VANISH         these frames of an origin, as one; VANISH: 0 or 1
 //   checkpoint SITE begin|step|end INODES
+//   snapshot                                   notes what every site holds
+//   forget SITE                                forgets what is gone by the last snapshot, if the
+//   site
+//                                              holds all that any site held then
 //   show SITE                                  prints its visible tree, or "=" if it is the one
 //                                              printed last
 //   merged SEED                                prints that of all entries merged into an empty
@@ -91,6 +95,11 @@ class Runner {
       Deliver(&in);
     } else if (command == "checkpoint") {
       Checkpoint(&in);
+    } else if (command == "snapshot") {
+      snapshot_.clear();
+      for (const auto& site : sites_) snapshot_.push_back(site->held());
+    } else if (command == "forget") {
+      Site(&in).Forget(snapshot_);
     } else if (command == "show") {
       Print(Site(&in).state());
     } else if (command == "merged") {
@@ -123,6 +132,7 @@ class Runner {
   void Begin(size_t count) {
     sites_.clear();
     others_.clear();
+    snapshot_.clear();
     last_dump_.clear();
     for (size_t i = 0; i < count; i++) {
       sites_.push_back(std::make_unique<HistorySite>(static_cast<SiteId>(i + 1), &tools_));
@@ -234,6 +244,7 @@ class Runner {
     const Store& store = from.store();
     // From the last: most inodes come before the directories they are in.
     for (uint32_t slot = store.inodes.end(); slot-- > 1;) {
+      if (store.inodes[slot].inode == 0) continue;  // forgotten
       Buffer chunks;
       Require(EncodeInodeChunks(from, store.inodes[slot].inode, &chunks), "encode");
       Require(MergeChunks(chunks.bytes(), state.get()), "merge of chunks");
@@ -254,6 +265,7 @@ class Runner {
   HistoryTools tools_;
   std::vector<std::unique_ptr<HistorySite>> sites_;
   std::vector<std::unique_ptr<State>> others_;
+  std::vector<VersionVector> snapshot_;
   std::string last_dump_;
 };
 

@@ -123,6 +123,25 @@ void HistorySite::Receive(Bytes frame) {
   seen_changed_ = true;
 }
 
+void HistorySite::Forget(const std::vector<VersionVector>& reports) {
+  if (checkpoint_ != nullptr || reports.empty()) return;
+  VersionVector horizon;
+  for (const auto& [origin, lsn] : held().lsns()) {
+    Lsn least = lsn;
+    for (const VersionVector& report : reports) least = std::min(least, report.Get(origin));
+    horizon.Raise(origin, least);
+  }
+  for (const VersionVector& report : reports) {
+    for (const auto& [origin, lsn] : report.lsns()) {
+      if (!held().Covers(origin, lsn)) return;
+    }
+  }
+  State& state = *replica_->state;
+  const Forgettable forgettable(state.origins(), horizon, UINT64_MAX, state.ledger());
+  uint32_t slot = 1;
+  while (slot != 0) state.ForgetGone(forgettable, &slot, 3);
+}
+
 void HistorySite::BeginCheckpoint() {
   Cut();
   log_.clear();

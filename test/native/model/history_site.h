@@ -34,6 +34,8 @@ class HistorySite {
   // Own entries that have left the site or may leave it, in frames of codec none.
   const std::vector<Buffer>& frames() const { return frames_; }
 
+  const VersionVector& held() const { return replica_->metadata.held; }
+
   // One op of a batch (op_batch.h): admitted, stamped and merged as Committer does.
   Result<Admission::Outcome> Append(Bytes batch, int64_t clock_us);
   void Cut();
@@ -42,6 +44,10 @@ class HistorySite {
   Buffer Seal(size_t first, size_t end, ShortLived short_lived);
   // Verifies, merges and remembers it.
   void Receive(Bytes frame);
+
+  // `reports`: what each site held at one moment. Forgets what is gone by it, if it can and no
+  // checkpoint is being written.
+  void Forget(const std::vector<VersionVector>& reports);
 
   void BeginCheckpoint();
   void StepCheckpoint(size_t max_inodes);
