@@ -27,7 +27,8 @@ const NATIVE_TESTS = [
   'Chunk',
   'Digest',
   'Sites',
-  'Conflicts',
+  'Conflict',
+  'Forget',
 ];
 
 const folder = join(root, 'test', 'mutants');
