@@ -149,6 +149,16 @@ export class Engine {
   }
 
   /**
+   * What was gone by `horizon` is forgotten, in the background, if it was written before the clock
+   * `before` (an HLC). Every site must hold what the horizon covers, and this one all that any site had
+   * written before it did.
+   */
+  forget(horizon: readonly OriginCursor[], before: bigint): void {
+    const cursors = flattenCursors('horizon', horizon);
+    native.engineForget(this.#handle, cursors, checkUnsigned('before', before));
+  }
+
+  /**
    * Which of a peer's cursors tell of another journal under the same name: the entry held here at their
    * LSN cannot have their HLC. Nothing is said of what is not held here, or was collected.
    */
@@ -293,12 +303,19 @@ export class Engine {
   }
 
   status(): EngineStatus {
-    const { stoppedCode, stoppedMessage, held, ...rest } = native.engineStatus(this.#handle);
+    const { stoppedCode, stoppedMessage, held, forgottenHorizon, ...rest } = native.engineStatus(
+      this.#handle,
+    );
     const stopped =
       stoppedCode === undefined
         ? undefined
         : makeError(stoppedCode as CfsErrorCode, stoppedMessage as string);
-    return { ...rest, stopped, held: unflattenCursors(held) } as EngineStatus;
+    return {
+      ...rest,
+      stopped,
+      held: unflattenCursors(held),
+      forgottenHorizon: unflattenCursors(forgottenHorizon),
+    } as EngineStatus;
   }
 
   /** The number with which a source goes on in `shard`. */

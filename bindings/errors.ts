@@ -23,6 +23,7 @@ const CLASS_OF_CODE = {
   CFS_CORRUPT: 'DataError',
   CFS_QUEUE_FULL: 'BusyError',
   CFS_DISK_FULL: 'BusyError',
+  CFS_CATCHING_UP: 'BusyError',
   CFS_IO: 'StoppedError',
   CFS_STOPPED: 'StoppedError',
   CFS_LOCKED: 'LockedError',
@@ -31,6 +32,12 @@ const CLASS_OF_CODE = {
 } as const;
 
 export type CfsErrorCode = keyof typeof CLASS_OF_CODE;
+
+const RETRYABLE: ReadonlySet<CfsErrorCode> = new Set([
+  'CFS_QUEUE_FULL',
+  'CFS_DISK_FULL',
+  'CFS_CATCHING_UP',
+]);
 
 export const CFS_ERROR_CODES = Object.keys(CLASS_OF_CODE) as readonly CfsErrorCode[];
 
@@ -45,7 +52,7 @@ export class CfsError extends Error {
 
   /** The same call may succeed later without anybody changing anything. */
   get retryable(): boolean {
-    return this.code === 'CFS_QUEUE_FULL' || this.code === 'CFS_DISK_FULL';
+    return RETRYABLE.has(this.code);
   }
 
   override get name(): string {

@@ -74,6 +74,7 @@ export interface NativeSealedFrame {
 
 export interface NativeStatus extends Record<string, unknown> {
   held: BigUint64Array;
+  forgottenHorizon: BigUint64Array;
 }
 
 export interface NativeConflict {
@@ -132,6 +133,7 @@ export interface NativeFunctions {
   engineHeld(engine: EngineHandle, withShards: boolean): BigUint64Array;
   engineFindForks(engine: EngineHandle, cursors: BigUint64Array): Promise<BigUint64Array>;
   engineSetPeers(engine: EngineHandle, sites: Uint16Array): void;
+  engineForget(engine: EngineHandle, horizon: BigUint64Array, before: bigint): void;
   engineSetPeerCursor(engine: EngineHandle, site: number, cursors: BigUint64Array): void;
   enginePeerCursor(engine: EngineHandle, site: number): BigUint64Array;
   engineBacklog(engine: EngineHandle, heldLsn: bigint): Backlog;

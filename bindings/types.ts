@@ -205,10 +205,14 @@ export interface EngineStatus {
   durableLsn: bigint;
   lastHlc: bigint;
   held: OriginCursor[];
+  /** What was gone by then may have been forgotten: every site had seen it. */
+  forgottenHorizon: OriginCursor[];
   inodes: number;
   liveInodes: number;
   names: number;
   stateBytes: number;
+  /** Removed inodes and xattrs that were forgotten since the engine was opened. */
+  forgotten: number;
   journalBytes: number;
   journalSegments: number;
   journalOldestSegment: number;

@@ -27,7 +27,12 @@ import {
   verifyControl,
 } from '../bindings';
 import { type Conduit, openConduit } from './conduit/conduit';
-import type { CloseReason, PeerStatus as HeartbeatStatus, Session } from './conduit/types';
+import type {
+  CloseReason,
+  LocalStatus,
+  PeerStatus as HeartbeatStatus,
+  Session,
+} from './conduit/types';
 import type { Config, PeerConfig } from './config';
 import { ConflictLedger } from './conflicts/ledger';
 import {
@@ -40,6 +45,7 @@ import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import type { NodeAudit } from './node-audit';
 import type { NodeEvents } from './node-events';
 import { conduitSettings, senderSettings } from './node-settings';
+import { NodeSites } from './node-sites';
 import { JournalStanding } from './node-standing';
 import {
   type NodeHealth,
@@ -52,12 +58,10 @@ import {
 import { siteIdentityOf } from './security/identity';
 import type { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
-import { toWire } from './sync/cursors';
 import { JournalCollector } from './sync/journal-collector';
 import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
-import type { WireCursor } from './sync/session-port';
-import { type Standing, SiteTable } from './sync/site-table';
+import type { Standing } from './sync/site-table';
 import { CpuMeter } from './telemetry/cpu-meter';
 import type { Log } from './telemetry/log';
 import { NodeMetrics } from './telemetry/metrics';
@@ -93,7 +97,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #peers: ReadonlyMap<number, PeerParts>;
   readonly #collector: JournalCollector;
   readonly #watch: JournalWatch;
-  readonly #sites: SiteTable;
+  readonly #sites: NodeSites;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
   readonly #recentErrors: RecordedError[] = [];
@@ -126,13 +130,17 @@ export class Node extends EventEmitter<NodeEvents> {
       onConflict: (conflict) => this.emit('conflict', conflict),
       isHeard: () => this.listenerCount('conflict') > 0,
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
-      refusal: () => this.#standing.refusal,
+      refused: () => this.#refused(),
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     const peerSites = config.peers.map((peer) => peer.site);
     engine.setPeers(peerSites);
-    this.#sites = new SiteTable(config.site.id, peerSites, performance.now());
-    for (const { site } of engine.held()) this.#sites.noteWriter(site);
+    this.#sites = new NodeSites({
+      engine,
+      site: config.site.id,
+      peers: peerSites,
+      keepRemovedMinutes: config.state.keepRemovedMinutes,
+    });
     this.#peers = new Map(config.peers.map((peer) => [peer.site, this.#makePeer(peer, budget)]));
     this.#collector = new JournalCollector({
       engine,
@@ -208,9 +216,10 @@ export class Node extends EventEmitter<NodeEvents> {
     operations: OpBatch | Operation | readonly Operation[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
-    const { refusal } = this.#standing;
-    if (refusal !== undefined) return Promise.reject(makeError('CFS_STOPPED', refusal));
-    return this.#engine.append(operations, options);
+    const refused = this.#refused();
+    return refused === undefined
+      ? this.#engine.append(operations, options)
+      : Promise.reject(refused);
   }
 
   /** Appends lines of JSON; see journal/append-lines.ts. */
@@ -346,6 +355,7 @@ export class Node extends EventEmitter<NodeEvents> {
   /** Everything but the engine. */
   async #stopParts(): Promise<void> {
     this.#watch.stop();
+    this.#sites.stop();
     this.conflicts.stop();
     await this.#collector.stop();
     await this.#conduit?.close({ drainMs: DRAIN_MS });
@@ -386,6 +396,14 @@ export class Node extends EventEmitter<NodeEvents> {
     );
   }
 
+  /** Why nothing may be written here; undefined if it may. */
+  #refused(): Error | undefined {
+    const { refusal } = this.#standing;
+    if (refusal !== undefined) return makeError('CFS_STOPPED', refusal);
+    const behind = this.#sites.refusal;
+    return behind === undefined ? undefined : makeError('CFS_CATCHING_UP', behind);
+  }
+
   #engineStatus(): EngineStatus {
     const status = this.#engine.status();
     const { refusal } = this.#standing;
@@ -393,16 +411,18 @@ export class Node extends EventEmitter<NodeEvents> {
     return { ...status, stopped: makeError('CFS_STOPPED', refusal) };
   }
 
-  #handshakeStatus(): { incarnation: bigint; epoch: bigint; cursors: WireCursor[] } {
+  #handshakeStatus(): LocalStatus {
     const { epoch } = this.#engine.status();
-    return { incarnation: this.#origin.incarnation, epoch, cursors: heldForWire(this.#engine) };
+    const { incarnation } = this.#origin;
+    const forgotten = this.#sites.forgotten();
+    return { incarnation, epoch, cursors: heldForWire(this.#engine), forgotten };
   }
 
   #heartbeatStatus(site: number): HeartbeatStatus {
     const { epoch, durableLsn } = this.#engine.status();
     const lag = this.#peers.get(site)?.sync.lag(BigInt(Date.now()) * 1000n);
     const auditHead = this.audit.headFor(site);
-    const standing = this.#sites.tell(site, performance.now(), (of) => this.#heldBy(of));
+    const standing = this.#sites.tell(site);
     return {
       epoch,
       headLsn: durableLsn,
@@ -410,11 +430,6 @@ export class Node extends EventEmitter<NodeEvents> {
       ...(auditHead && { auditHead }),
       ...(standing && { standing }),
     };
-  }
-
-  #heldBy(site: number): WireCursor[] {
-    const own = site === this.config.site.id;
-    return toWire(own ? this.#engine.held() : this.#engine.peerCursor(site));
   }
 
   #onStanding(peer: PeerParts, standing: Standing): void {
@@ -445,7 +460,7 @@ export class Node extends EventEmitter<NodeEvents> {
     const { site, name } = peer.config;
     this.audit.peerUp(session, name);
     if (this.#standing.bars(session)) return;
-    this.#sites.sessionUp(site);
+    this.#sites.sessionUp(site, session.hello);
     const onPeerStatus = ({ auditHead, standing }: HeartbeatStatus): void => {
       if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
       if (standing !== undefined) this.#onStanding(peer, standing);
@@ -461,7 +476,7 @@ export class Node extends EventEmitter<NodeEvents> {
     this.audit.peerDown(session, peer.config.name, reason);
     if (peer.session === session) {
       peer.session = undefined;
-      this.#sites.sessionDown(session.peerSite, performance.now());
+      this.#sites.sessionDown(session.peerSite);
     }
     peer.connectedSinceUnixMs = undefined;
     const { site, name } = peer.config;

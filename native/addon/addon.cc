@@ -24,6 +24,7 @@ constexpr Row kFunctions[] = {
     {"engineHeld", EngineHeld},
     {"engineFindForks", EngineFindForks},
     {"engineSetPeers", EngineSetPeers},
+    {"engineForget", EngineForget},
     {"engineSetPeerCursor", EngineSetPeerCursor},
     {"enginePeerCursor", EnginePeerCursor},
     {"engineBacklog", EngineBacklog},

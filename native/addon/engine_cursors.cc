@@ -22,6 +22,14 @@ Napi::Value EngineSetPeers(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (engine, horizon, before)
+Napi::Value EngineForget(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  engine->Forget(ToCursors(info[1]), ToU64(info[2]));
+  return info.Env().Undefined();
+}
+
 // (engine, site, cursors)
 Napi::Value EngineSetPeerCursor(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);

@@ -22,6 +22,7 @@ void SetIdentity(Napi::Env env, const cfsrepl::EngineStatus& status, Napi::Objec
   object.Set("durableLsn", FromU64(env, status.durable_lsn));
   object.Set("lastHlc", FromU64(env, status.last_hlc));
   object.Set("held", FromCursors(env, status.held));
+  object.Set("forgottenHorizon", FromCursors(env, status.forgotten_horizon));
 }
 
 struct Count {
@@ -34,6 +35,7 @@ constexpr Count kCounts[] = {
     {"liveInodes", &cfsrepl::EngineStatus::live_inodes},
     {"names", &cfsrepl::EngineStatus::names},
     {"stateBytes", &cfsrepl::EngineStatus::state_bytes},
+    {"forgotten", &cfsrepl::EngineStatus::forgotten},
     {"journalBytes", &cfsrepl::EngineStatus::journal_bytes},
     {"journalSegments", &cfsrepl::EngineStatus::journal_segments},
     {"journalOldestSegment", &cfsrepl::EngineStatus::journal_oldest_segment},

@@ -20,6 +20,7 @@ Napi::Value EngineReceive(const Napi::CallbackInfo& info);
 Napi::Value EngineHeld(const Napi::CallbackInfo& info);
 Napi::Value EngineFindForks(const Napi::CallbackInfo& info);
 Napi::Value EngineSetPeers(const Napi::CallbackInfo& info);
+Napi::Value EngineForget(const Napi::CallbackInfo& info);
 Napi::Value EngineSetPeerCursor(const Napi::CallbackInfo& info);
 Napi::Value EnginePeerCursor(const Napi::CallbackInfo& info);
 Napi::Value EngineBacklog(const Napi::CallbackInfo& info);

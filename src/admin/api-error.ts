@@ -41,6 +41,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['CFS_LOCKED', 423],
   ['CFS_QUEUE_FULL', 503],
   ['CFS_STOPPED', 503],
+  ['CFS_CATCHING_UP', 503],
   ['CFS_CLOSED', 503],
   ['CFS_DISK_FULL', 507],
 ]);

@@ -129,6 +129,7 @@ function decodeHello(hello: schema.Hello): PeerHello {
     windowBytes: hello.windowBytes(),
     windowFrames: hello.windowFrames(),
     cursors: decodeCursors(hello),
+    forgotten: decodeForgotten(hello),
   };
 }
 
@@ -137,10 +138,21 @@ function decodeCapabilities(table: schema.Hello | schema.Ready): string[] {
 }
 
 function decodeCursors(table: schema.Hello | schema.Ack | schema.SiteHeld): OriginCursor[] {
+  return listCursors(table.cursorsLength(), (i, into) => table.cursors(i, into));
+}
+
+function decodeForgotten(hello: schema.Hello): OriginCursor[] {
+  return listCursors(hello.forgottenLength(), (i, into) => hello.forgotten(i, into));
+}
+
+function listCursors(
+  length: number,
+  read: (index: number, into: schema.OriginCursor) => schema.OriginCursor | null,
+): OriginCursor[] {
   const cursors: OriginCursor[] = [];
   const cursor = new schema.OriginCursor();
-  for (let i = 0; i < table.cursorsLength(); i++) {
-    if (table.cursors(i, cursor) === null) break;
+  for (let i = 0; i < length; i++) {
+    if (read(i, cursor) === null) break;
     const hlc = cursor.hlc();
     cursors.push({
       origin: { site: cursor.site(), incarnation: cursor.incarnation() },

@@ -147,6 +147,7 @@ function encodeHello(builder: Builder, { hello }: HelloMessage): Offset {
   const software = builder.createString(hello.software);
   const capabilities = encodeCapabilities(builder, hello.capabilities);
   const cursors = encodeCursors(builder, hello.cursors);
+  const forgotten = hello.forgotten.length === 0 ? 0 : encodeCursors(builder, hello.forgotten);
   schema.Hello.startHello(builder);
   schema.Hello.addProtocolMin(builder, hello.protocolMin);
   schema.Hello.addProtocolMax(builder, hello.protocolMax);
@@ -164,6 +165,7 @@ function encodeHello(builder: Builder, { hello }: HelloMessage): Offset {
   schema.Hello.addWindowBytes(builder, hello.windowBytes);
   schema.Hello.addWindowFrames(builder, hello.windowFrames);
   schema.Hello.addCursors(builder, cursors);
+  if (forgotten !== 0) schema.Hello.addForgotten(builder, forgotten);
   return schema.Hello.endHello(builder);
 }
 

@@ -21,5 +21,6 @@ export function makeHello(settings: SessionSettings, peerSite: number): PeerHell
     windowBytes: settings.windowBytes,
     windowFrames: settings.windowFrames,
     cursors: fitHelloCursors(status.cursors),
+    forgotten: status.forgotten ?? [],
   };
 }

@@ -65,6 +65,8 @@ export interface PeerHello {
   readonly windowFrames: number;
   /** What the peer held, durable, when it said hello; of every origin it knows. */
   readonly cursors: readonly OriginCursor[];
+  /** What was gone by then the peer may have forgotten, because every site had seen it. */
+  readonly forgotten: readonly OriginCursor[];
 }
 
 /** What both sides can do. */
@@ -79,6 +81,7 @@ export interface LocalStatus {
   readonly incarnation: bigint;
   readonly epoch: bigint;
   readonly cursors: readonly OriginCursor[];
+  readonly forgotten?: readonly OriginCursor[];
 }
 
 /** The last line of an audit trail, and the hash that stands for everything up to it. */

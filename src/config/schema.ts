@@ -309,6 +309,20 @@ const conflicts = is.group(
   },
 );
 
+const state = is.group(
+  {
+    keepRemovedMinutes: is.wholeNumber(
+      { min: 0, max: 100 * 365 * 24 * 60, default: 10 },
+      {
+        about:
+          'How long a removed file can still be written to by its inode number (one that is open, ' +
+          'say). After that it is forgotten, as soon as every site has seen it go.',
+      },
+    ),
+  },
+  { about: 'The tree of names and inodes, which is in memory.' },
+);
+
 const admin = is.group(
   {
     socket: is.optionalText(is.pathRule, {
@@ -348,6 +362,7 @@ export const configSchema = is.withRule(
       admin: is.optionalGroup(admin),
       audit: is.optionalGroup(audit),
       conflicts: is.optionalGroup(conflicts),
+      state: is.optionalGroup(state),
       log: is.optionalGroup(log),
     },
     { about: 'One node of ClaudeFS replication.' },

@@ -7,7 +7,6 @@ import {
   type LinkIdentity,
   type RecordedConflict,
   type SettledHow,
-  makeError,
 } from '../../bindings';
 
 /** Conflicts in a page: a few milliseconds of work for a reader. */
@@ -23,7 +22,7 @@ export interface LedgerOptions {
   readonly isHeard: () => boolean;
   readonly onError: (error: unknown) => void;
   /** Why nothing may be written now; undefined if it may. */
-  readonly refusal: () => string | undefined;
+  readonly refused: () => Error | undefined;
 }
 
 export class ConflictLedger {
@@ -69,8 +68,8 @@ export class ConflictLedger {
   }
 
   #settle(id: LinkIdentity, how: SettledHow): Promise<bigint> {
-    const refusal = this.#options.refusal();
-    if (refusal !== undefined) return Promise.reject(makeError('CFS_STOPPED', refusal));
+    const refused = this.#options.refused();
+    if (refused !== undefined) return Promise.reject(refused);
     return this.#options.engine.settleConflict(id, how);
   }
 

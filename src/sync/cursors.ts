@@ -23,6 +23,43 @@ export function lsnOf(held: readonly OriginCursor[], origin: WireOrigin): bigint
   return 0n;
 }
 
+/** The greater of each, by origin. */
+export function raised(a: readonly WireCursor[], b: readonly WireCursor[]): WireCursor[] {
+  const result = new Map<string, WireCursor>();
+  for (const cursor of [...a, ...b]) {
+    const key = keyOf(cursor.origin);
+    const known = result.get(key);
+    if (known === undefined || known.lsn < cursor.lsn) result.set(key, cursor);
+  }
+  return [...result.values()];
+}
+
+/** True if whoever holds `held` has everything that `wanted` names. */
+export function covers(held: readonly WireCursor[], wanted: readonly WireCursor[]): boolean {
+  const lsns = new Map(held.map(({ origin, lsn }) => [keyOf(origin), lsn]));
+  return wanted.every(({ origin, lsn }) => (lsns.get(keyOf(origin)) ?? 0n) >= lsn);
+}
+
+/** What all of them have. */
+export function common(vectors: readonly (readonly WireCursor[])[]): WireCursor[] {
+  const [first = [], ...others] = vectors.map(
+    (cursors) => new Map(cursors.map((cursor) => [keyOf(cursor.origin), cursor])),
+  );
+  const result: WireCursor[] = [];
+  for (const [key, { origin, lsn }] of first) {
+    const least = others.reduce((low, other) => {
+      const here = other.get(key)?.lsn ?? 0n;
+      return here < low ? here : low;
+    }, lsn);
+    if (least > 0n) result.push({ origin, lsn: least, shards: [] });
+  }
+  return result;
+}
+
+function keyOf({ site, incarnation }: WireOrigin): string {
+  return `${site}:${incarnation}`;
+}
+
 /** The highest number per shard; raising is the only change. */
 export class ShardCursors {
   readonly #seqs = new Map<number, bigint>();

@@ -5,6 +5,7 @@
  * the site it comes from, and from when on every site has seen something. A chain of sites works by it,
  * and so does a mesh of which a part has died.
  */
+import { raised } from './cursors';
 import type { WireCursor } from './session-port';
 
 /** What one node tells another. */
@@ -36,8 +37,8 @@ export class SiteTable {
   readonly #peers: ReadonlyMap<number, PeerRow>;
   /** Sites, this one left out, that have written anything. */
   readonly #writers = new Set<number>();
-  /** What others said of sites that are neither peers nor this one. */
-  readonly #heard = new Map<number, WireCursor[]>();
+  /** What every other site held at one moment, by its own word, however it came here. */
+  readonly #reports = new Map<number, readonly WireCursor[]>();
 
   constructor(site: number, peers: readonly number[], nowMs: number) {
     this.#site = site;
@@ -48,6 +49,7 @@ export class SiteTable {
         { up: false, downSinceMs: nowMs, toldAtMs: -Infinity, reached: undefined },
       ]),
     );
+    for (const peer of peers) this.#reports.set(peer, []);
   }
 
   sessionUp(peer: number): void {
@@ -70,22 +72,15 @@ export class SiteTable {
     if (site !== this.#site) this.#writers.add(site);
   }
 
-  /** What `peer` is to be told now, if it is time. `heldBy` answers for this site and its peers. */
-  tell(
-    peer: number,
-    nowMs: number,
-    heldBy: (site: number) => readonly WireCursor[],
-  ): Standing | undefined {
+  /** What `peer` is to be told now, if it is time. `held`: what is durable here. */
+  tell(peer: number, nowMs: number, held: () => readonly WireCursor[]): Standing | undefined {
     const row = this.#peers.get(peer);
     if (row === undefined || nowMs - row.toldAtMs < TELL_INTERVAL_MS) return undefined;
     // Just started: that nobody is reached yet says nothing.
     if (nowMs - this.#startedMs < REACHED_GRACE_MS) return undefined;
     row.toldAtMs = nowMs;
-    const own = { site: this.#site, cursors: heldBy(this.#site) };
-    const others = this.#sites().map((site) => ({
-      site,
-      cursors: this.#peers.has(site) ? heldBy(site) : (this.#heard.get(site) ?? []),
-    }));
+    const own = { site: this.#site, cursors: held() };
+    const others = [...this.#reports].map(([site, cursors]) => ({ site, cursors }));
     const count = others.reduce((sum, { cursors }) => sum + cursors.length, own.cursors.length);
     return {
       reached: this.#reached(nowMs),
@@ -98,13 +93,18 @@ export class SiteTable {
     const row = this.#peers.get(peer);
     if (row === undefined) return [];
     row.reached = new Set(standing.reached);
-    const ofPeers: { site: number; cursors: readonly WireCursor[] }[] = [];
-    for (const { site, cursors } of standing.known) {
-      if (site === this.#site) continue;
-      if (this.#peers.has(site)) ofPeers.push({ site, cursors });
-      else this.#heard.set(site, raised(this.#heard.get(site) ?? [], cursors));
+    const others = standing.known.filter(({ site }) => site !== this.#site);
+    for (const { site, cursors } of others) {
+      this.#reports.set(site, laterReport(site, this.#reports.get(site) ?? [], cursors));
     }
-    return ofPeers;
+    return others.filter(({ site }) => this.#peers.has(site));
+  }
+
+  /** What each site held at some moment, of all sites there are; of one that has not said so, nothing. */
+  reports(held: readonly WireCursor[]): Map<number, readonly WireCursor[]> {
+    const reports = new Map(this.#reports).set(this.#site, held);
+    for (const site of this.#writers) if (!reports.has(site)) reports.set(site, []);
+    return reports;
   }
 
   /**
@@ -124,20 +124,21 @@ export class SiteTable {
       .filter(([, { up, downSinceMs }]) => up || nowMs - downSinceMs < REACHED_GRACE_MS)
       .map(([site]) => site);
   }
-
-  #sites(): number[] {
-    return [...this.#peers.keys(), ...this.#heard.keys()];
-  }
 }
 
-/** The greater of each. */
-function raised(a: readonly WireCursor[], b: readonly WireCursor[]): WireCursor[] {
-  const result = new Map<string, WireCursor>();
-  for (const cursor of [...a, ...b]) {
-    const { site, incarnation } = cursor.origin;
-    const key = `${site}:${incarnation}`;
-    const known = result.get(key);
-    if (known === undefined || known.lsn < cursor.lsn) result.set(key, cursor);
-  }
-  return [...result.values()];
+/** A data directory that was put back to an older copy holds less than it did, as a new incarnation. */
+function laterReport(
+  site: number,
+  a: readonly WireCursor[],
+  b: readonly WireCursor[],
+): readonly WireCursor[] {
+  const ageOf = (cursors: readonly WireCursor[]): bigint =>
+    cursors.reduce(
+      (latest, { origin }) =>
+        origin.site === site && origin.incarnation > latest ? origin.incarnation : latest,
+      0n,
+    );
+  const [ageA, ageB] = [ageOf(a), ageOf(b)];
+  if (ageA === ageB) return raised(a, b);
+  return ageA > ageB ? a : b;
 }

@@ -229,6 +229,18 @@ const engine: readonly MetricDefinition[] = [
   ),
   ofNode('gauge', 'inodes', 'Inodes that are alive.', ({ engine: e }) => e.liveInodes),
   ofNode('gauge', 'names', 'Names that are visible.', ({ engine: e }) => e.names),
+  ofNode(
+    'gauge',
+    'tombstones',
+    'Inodes that are removed, or not yet made, and not forgotten.',
+    ({ engine: e }) => e.inodes - e.liveInodes,
+  ),
+  ofNode(
+    'counter',
+    'tombstones_forgotten_total',
+    'Removed inodes and xattrs that were forgotten, every site having seen them go.',
+    ({ engine: e }) => e.forgotten,
+  ),
   ofNode('gauge', 'state_bytes', 'Memory of the state.', ({ engine: e }) => e.stateBytes),
   ofNode(
     'gauge',

@@ -50,6 +50,8 @@ std::string_view CodeName(Code code) {
       return "CFS_CLOSED";
     case Code::kTruncated:
       return "CFS_TRUNCATED";
+    case Code::kCatchingUp:
+      return "CFS_CATCHING_UP";
   }
   return "CFS_UNKNOWN";
 }

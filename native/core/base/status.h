@@ -37,6 +37,7 @@ enum class Code : uint8_t {
   kStopped,          // the log or engine was stopped by an earlier error
   kClosed,           // the handle was closed
   kTruncated,        // the LSN asked for has been collected
+  kCatchingUp,       // this site must first get what it lacks (decided above the core)
 };
 
 // The stable name, such as "CFS_CHECKSUM".

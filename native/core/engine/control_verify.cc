@@ -77,6 +77,7 @@ Status CheckBounds(const schema::Control& control) {
       const schema::Hello& hello = *control.message_as_Hello();
       CFS_RETURN_IF_ERROR(CheckText("software", hello.software(), limits::kSoftwareBytesMax));
       CFS_RETURN_IF_ERROR(CheckCapabilities(hello.capabilities()));
+      CFS_RETURN_IF_ERROR(CheckCursors(hello.forgotten()));
       return CheckCursors(hello.cursors());
     }
     case schema::ControlMessage::Ready:

@@ -417,7 +417,8 @@ struct Hello FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_FRAME_BYTES_MAX = 28,
     VT_WINDOW_BYTES = 30,
     VT_WINDOW_FRAMES = 32,
-    VT_CURSORS = 34
+    VT_CURSORS = 34,
+    VT_FORGOTTEN = 36
   };
   uint16_t protocol_min() const {
     return GetField<uint16_t>(VT_PROTOCOL_MIN, 0);
@@ -467,6 +468,9 @@ struct Hello FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors() const {
     return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *>(VT_CURSORS);
   }
+  const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *forgotten() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *>(VT_FORGOTTEN);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint16_t>(verifier, VT_PROTOCOL_MIN, 2) &&
@@ -490,6 +494,9 @@ struct Hello FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_CURSORS) &&
            verifier.VerifyVector(cursors()) &&
            verifier.VerifyVectorOfTables(cursors()) &&
+           VerifyOffset(verifier, VT_FORGOTTEN) &&
+           verifier.VerifyVector(forgotten()) &&
+           verifier.VerifyVectorOfTables(forgotten()) &&
            verifier.EndTable();
   }
 };
@@ -546,6 +553,9 @@ struct HelloBuilder {
   void add_cursors(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors) {
     fbb_.AddOffset(Hello::VT_CURSORS, cursors);
   }
+  void add_forgotten(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> forgotten) {
+    fbb_.AddOffset(Hello::VT_FORGOTTEN, forgotten);
+  }
   explicit HelloBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -575,13 +585,15 @@ inline flatbuffers::Offset<Hello> CreateHello(
     uint32_t frame_bytes_max = 0,
     uint32_t window_bytes = 0,
     uint32_t window_frames = 0,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors = 0,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> forgotten = 0) {
   HelloBuilder builder_(_fbb);
   builder_.add_epoch(epoch);
   builder_.add_instance(instance);
   builder_.add_incarnation(incarnation);
   builder_.add_cluster_lo(cluster_lo);
   builder_.add_cluster_hi(cluster_hi);
+  builder_.add_forgotten(forgotten);
   builder_.add_cursors(cursors);
   builder_.add_window_frames(window_frames);
   builder_.add_window_bytes(window_bytes);
@@ -613,10 +625,12 @@ inline flatbuffers::Offset<Hello> CreateHelloDirect(
     uint32_t frame_bytes_max = 0,
     uint32_t window_bytes = 0,
     uint32_t window_frames = 0,
-    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors = nullptr) {
+    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors = nullptr,
+    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *forgotten = nullptr) {
   auto software__ = software ? _fbb.CreateString(software) : 0;
   auto capabilities__ = capabilities ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*capabilities) : 0;
   auto cursors__ = cursors ? _fbb.CreateVector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>(*cursors) : 0;
+  auto forgotten__ = forgotten ? _fbb.CreateVector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>(*forgotten) : 0;
   return cfsrepl::schema::CreateHello(
       _fbb,
       protocol_min,
@@ -634,7 +648,8 @@ inline flatbuffers::Offset<Hello> CreateHelloDirect(
       frame_bytes_max,
       window_bytes,
       window_frames,
-      cursors__);
+      cursors__,
+      forgotten__);
 }
 
 struct Ready FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

@@ -41,7 +41,7 @@ test('an error is of the class of its code, and says what it is', () => {
 
 test('only what passes by itself is retryable', () => {
   const retryable = CFS_ERROR_CODES.filter((code) => makeError(code, '').retryable);
-  assert.deepEqual(retryable, ['CFS_QUEUE_FULL', 'CFS_DISK_FULL']);
+  assert.deepEqual(retryable, ['CFS_QUEUE_FULL', 'CFS_DISK_FULL', 'CFS_CATCHING_UP']);
 });
 
 test('the functions of the addon are those that native.ts lists, in the same order', () => {

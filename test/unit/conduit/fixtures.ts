@@ -48,6 +48,7 @@ export function helloOf(site: number, change: Partial<PeerHello> = {}): PeerHell
     windowBytes: 16 * 1024 * 1024,
     windowFrames: 1024,
     cursors: [],
+    forgotten: [],
     ...change,
   };
 }

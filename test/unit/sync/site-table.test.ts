@@ -4,24 +4,24 @@ import { SiteTable } from '../../../src/sync/site-table';
 import { wireCursor } from './fakes';
 
 const GRACE_MS = 2000;
-const heldBy = (site: number) => [wireCursor({ site, incarnation: 1n }, 10n)];
+const held = () => [wireCursor({ site: 1, incarnation: 1n }, 10n)];
 const standing = (...reached: number[]) => ({ reached, known: [] });
 
 test('a node that has just started says nothing: that it reaches nobody yet means nothing', () => {
   const table = new SiteTable(1, [2, 3], 0);
   table.sessionUp(2);
-  assert.equal(table.tell(2, GRACE_MS - 1, heldBy), undefined);
-  assert.deepEqual(table.tell(2, GRACE_MS, heldBy)?.reached, [2]);
+  assert.equal(table.tell(2, GRACE_MS - 1, held), undefined);
+  assert.deepEqual(table.tell(2, GRACE_MS, held)?.reached, [2]);
 });
 
 test('tells at most once a second, and at once in a new session', () => {
   const table = new SiteTable(1, [2], -GRACE_MS);
   table.sessionUp(2);
-  assert.notEqual(table.tell(2, 0, heldBy), undefined);
-  assert.equal(table.tell(2, 999, heldBy), undefined);
-  assert.notEqual(table.tell(2, 1000, heldBy), undefined);
+  assert.notEqual(table.tell(2, 0, held), undefined);
+  assert.equal(table.tell(2, 999, held), undefined);
+  assert.notEqual(table.tell(2, 1000, held), undefined);
   table.sessionUp(2);
-  assert.notEqual(table.tell(2, 1001, heldBy), undefined);
+  assert.notEqual(table.tell(2, 1001, held), undefined);
 });
 
 test('a session that ended a moment ago still counts as one', () => {
@@ -29,8 +29,8 @@ test('a session that ended a moment ago still counts as one', () => {
   table.sessionUp(2);
   table.sessionUp(3);
   table.sessionDown(3, 10_000);
-  assert.deepEqual(table.tell(2, 11_999, heldBy)?.reached, [2, 3]);
-  assert.deepEqual(table.tell(2, 13_000, heldBy)?.reached, [2]);
+  assert.deepEqual(table.tell(2, 11_999, held)?.reached, [2, 3]);
+  assert.deepEqual(table.tell(2, 13_000, held)?.reached, [2]);
 });
 
 test('a peer lacks a way to the sites that it does not reach, once it has said which it does', () => {
@@ -46,29 +46,47 @@ test('a peer lacks a way to the sites that it does not reach, once it has said w
   assert.deepEqual([...table.unreachedBy(3)], [], 'a new session has not said anything yet');
 });
 
-test('passes on what it has heard of sites that are no peers, and never less than before', () => {
+const of = (site: number, ...lsns: [site: number, incarnation: bigint, lsn: bigint][]) => ({
+  site,
+  cursors: lsns.map(([origin, incarnation, lsn]) => wireCursor({ site: origin, incarnation }, lsn)),
+});
+const lsnsOf = (cursors: readonly { readonly lsn: bigint }[]) => cursors.map(({ lsn }) => lsn);
+
+test('passes on what every site has said of itself, and never less than before', () => {
   const table = new SiteTable(1, [2], -GRACE_MS);
-  const of = (lsn: bigint) => ({
-    site: 3,
-    cursors: [wireCursor({ site: 1, incarnation: 1n }, lsn)],
-  });
-  table.hear(2, { reached: [1], known: [of(7n)] });
-  table.hear(2, { reached: [1], known: [of(5n)] });
+  table.hear(2, { reached: [1], known: [of(3, [1, 1n, 7n])] });
+  table.hear(2, { reached: [1], known: [of(3, [1, 1n, 5n]), of(2, [1, 1n, 9n])] });
   table.sessionUp(2);
-  const known = table.tell(2, 0, heldBy)?.known ?? [];
+  const known = table.tell(2, 0, held)?.known ?? [];
   assert.deepEqual(
-    known.map(({ site, cursors }) => [site, cursors[0]?.lsn]),
+    known.map(({ site, cursors }) => [site, lsnsOf(cursors)]),
     [
-      [1, 10n],
-      [2, 10n],
-      [3, 7n],
+      [1, [10n]],
+      [2, [9n]],
+      [3, [7n]],
     ],
   );
 });
 
+test('a site that was put back to an older copy holds less, as a new incarnation', () => {
+  const table = new SiteTable(1, [2], 0);
+  table.hear(2, { reached: [1], known: [of(2, [2, 5n, 40n], [1, 1n, 9n])] });
+  table.hear(2, { reached: [1], known: [of(2, [2, 5n, 30n], [2, 6n, 1n], [1, 1n, 4n])] });
+  assert.deepEqual(lsnsOf(table.reports(held()).get(2) ?? []), [30n, 1n, 4n]);
+  table.hear(2, { reached: [1], known: [of(2, [2, 5n, 40n], [1, 1n, 9n])] });
+  assert.deepEqual(lsnsOf(table.reports(held()).get(2) ?? []), [30n, 1n, 4n]);
+});
+
+test('of a site that has written and said nothing, the report is empty', () => {
+  const table = new SiteTable(1, [2], 0);
+  table.noteWriter(7);
+  assert.deepEqual([...table.reports(held()).keys()], [2, 1, 7]);
+  assert.deepEqual(table.reports(held()).get(7), []);
+});
+
 test('what is said of its own peers comes back to be noted, of itself it is dropped', () => {
   const table = new SiteTable(1, [2, 3], 0);
-  const row = (site: number) => ({ site, cursors: heldBy(site) });
+  const row = (site: number) => ({ site, cursors: held() });
   const ofPeers = table.hear(2, { reached: [1], known: [row(1), row(2), row(3), row(4)] });
   assert.deepEqual(
     ofPeers.map(({ site }) => site),

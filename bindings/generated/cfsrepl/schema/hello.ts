@@ -117,8 +117,18 @@ cursorsLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+forgotten(index: number, obj?:OriginCursor):OriginCursor|null {
+  const offset = this.bb!.__offset(this.bb_pos, 36);
+  return offset ? (obj || new OriginCursor()).__init(this.bb!.__indirect(this.bb!.__vector(this.bb_pos + offset) + index * 4), this.bb!) : null;
+}
+
+forgottenLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 36);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
 static startHello(builder:flatbuffers.Builder) {
-  builder.startObject(16);
+  builder.startObject(17);
 }
 
 static addProtocolMin(builder:flatbuffers.Builder, protocolMin:number) {
@@ -209,13 +219,29 @@ static startCursorsVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(4, numElems, 4);
 }
 
+static addForgotten(builder:flatbuffers.Builder, forgottenOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(16, forgottenOffset, 0);
+}
+
+static createForgottenVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]):flatbuffers.Offset {
+  builder.startVector(4, data.length, 4);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addOffset(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startForgottenVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(4, numElems, 4);
+}
+
 static endHello(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 8) // software
   return offset;
 }
 
-static createHello(builder:flatbuffers.Builder, protocolMin:number, protocolMax:number, softwareOffset:flatbuffers.Offset, clusterHi:bigint, clusterLo:bigint, site:number, incarnation:bigint, instance:bigint, epoch:bigint, capabilitiesOffset:flatbuffers.Offset, codecs:number, entrySchemaMax:number, frameBytesMax:number, windowBytes:number, windowFrames:number, cursorsOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createHello(builder:flatbuffers.Builder, protocolMin:number, protocolMax:number, softwareOffset:flatbuffers.Offset, clusterHi:bigint, clusterLo:bigint, site:number, incarnation:bigint, instance:bigint, epoch:bigint, capabilitiesOffset:flatbuffers.Offset, codecs:number, entrySchemaMax:number, frameBytesMax:number, windowBytes:number, windowFrames:number, cursorsOffset:flatbuffers.Offset, forgottenOffset:flatbuffers.Offset):flatbuffers.Offset {
   Hello.startHello(builder);
   Hello.addProtocolMin(builder, protocolMin);
   Hello.addProtocolMax(builder, protocolMax);
@@ -233,6 +259,7 @@ static createHello(builder:flatbuffers.Builder, protocolMin:number, protocolMax:
   Hello.addWindowBytes(builder, windowBytes);
   Hello.addWindowFrames(builder, windowFrames);
   Hello.addCursors(builder, cursorsOffset);
+  Hello.addForgotten(builder, forgottenOffset);
   return Hello.endHello(builder);
 }
 }
