@@ -20,7 +20,7 @@ Committer::Committer(const Uuid& cluster, const Origin& origin, Replica* replica
       replica_(replica),
       books_(books),
       log_(log),
-      admission_(replica->state.get(), &replica->metadata, origin) {}
+      admission_(replica->state.get(), &replica->metadata, &replica->id_maps, origin) {}
 
 Committer::~Committer() { Stop(); }
 

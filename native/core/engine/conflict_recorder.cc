@@ -55,6 +55,11 @@ void ConflictRecorder::OnLoss(const Loss& loss) {
   pending_.push_back(std::move(draft));
 }
 
+bool ConflictRecorder::IsSameOwner(const Attributes& incoming, uint32_t uid, uint32_t gid) const {
+  const Owner theirs{incoming.uid(), incoming.gid()};
+  return id_maps_->Get()->Local(origin_.site, theirs) == Owner{uid, gid};
+}
+
 std::string ConflictRecorder::PathOf(const Loss& loss) const {
   if (loss.parent == 0) {
     Result<std::string> path = state_->PathOf(loss.inode);

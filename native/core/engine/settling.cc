@@ -6,6 +6,17 @@
 
 namespace cfsrepl {
 
+namespace {
+
+// What DecodePayload asks of a side of a conflict.
+EntryHeader HeaderOf(const ConflictSide& side, Inode inode) {
+  return EntryHeader(side.stamp.lsn, 0, inode, 0, 0, static_cast<uint32_t>(side.payload.size()), 0,
+                     0, side.stamp.origin.site, static_cast<uint8_t>(side.op), kEntrySchemaVersion,
+                     0, 0, 0);
+}
+
+}  // namespace
+
 // Acknowledges a conflict, having made the loser's change again if that is wanted. Its entry is the
 // same but for the stamp, whatever the tree looks like now: a name or a directory that is gone
 // comes back with it.
@@ -24,11 +35,7 @@ Status Admission::AdmitSettling(const OpView& op, Inode* inode) {
   *inode = conflict.loser_inode;
   if (how == Settled::kRestored) {
     CFS_RETURN_IF_ERROR(AddRevival(op, conflict));
-    ChangeTarget target;
-    const bool known = state_->GetChangeTarget(conflict.loser_inode, &target);
-    const bool asserts = conflict.loser.asserts_links && known && !target.has_removed_link;
-    AddRaw(op, conflict.loser.op, conflict.loser_inode,
-           asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, conflict.loser.payload);
+    CFS_RETURN_IF_ERROR(AddAgain(op, conflict));
   }
   std::vector<uint8_t> ack;
   EncodeConflictAck({record->first.id, how}, &ack);
@@ -43,10 +50,7 @@ Status Admission::AddRevival(const OpView& op, const Conflict& conflict) {
   if (winner.op != Op::Unlink && winner.op != Op::Rmdir && winner.op != Op::Rename) {
     return Status::Ok();
   }
-  const EntryHeader header(
-      winner.stamp.lsn, 0, conflict.inode, 0, 0, static_cast<uint32_t>(winner.payload.size()), 0, 0,
-      winner.stamp.origin.site, static_cast<uint8_t>(winner.op), kEntrySchemaVersion, 0, 0, 0);
-  auto removal = DecodePayload(header, winner.payload);
+  auto removal = DecodePayload(HeaderOf(winner, conflict.inode), winner.payload);
   if (!removal.ok()) return removal.status();
   EntryPayload parts;
   const bool replaced = winner.op == Op::Rename;
@@ -56,6 +60,29 @@ Status Admission::AddRevival(const OpView& op, const Conflict& conflict) {
   parts.new_parent = parts.parent;
   parts.new_name = parts.name;
   Add(op, Op::Rename, conflict.loser_inode, 0, parts);
+  return Status::Ok();
+}
+
+// The loser's change, in our ids: the entry will be one of this site's.
+Status Admission::AddAgain(const OpView& op, const Conflict& conflict) {
+  const ConflictSide& loser = conflict.loser;
+  ChangeTarget target;
+  const bool known = state_->GetChangeTarget(conflict.loser_inode, &target);
+  const bool asserts = loser.asserts_links && known && !target.has_removed_link;
+  const uint16_t flags = asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0};
+  const bool has_attributes = SetsOnlyAttributes(loser.op) || loser.op <= Op::Symlink;
+  if (!has_attributes) {
+    AddRaw(op, loser.op, conflict.loser_inode, flags, loser.payload);
+    return Status::Ok();
+  }
+  Result<EntryPayload> parts = DecodePayload(HeaderOf(loser, conflict.loser_inode), loser.payload);
+  if (!parts.ok()) return parts.status();
+  const Attributes& given = parts->attributes;
+  if ((given.mask() & kFieldOwner) != 0) {
+    parts->attributes = WithOwner(
+        given, id_maps_->Get()->Local(loser.stamp.origin.site, {given.uid(), given.gid()}));
+  }
+  Add(op, loser.op, conflict.loser_inode, flags, parts.value());
   return Status::Ok();
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/id_map.h"
 #include "base/limits.h"
 #include "schema/generated/control_generated.h"
 
@@ -53,6 +54,12 @@ Buffer MakeRefuse(const std::string& text) {
   FlatBufferBuilder builder;
   auto refuse = schema::CreateRefuseDirect(builder, schema::RefuseCode::Busy, text.c_str());
   return Finish(builder, ControlMessage::Refuse, refuse.Union());
+}
+
+Buffer MakeIdMap(const std::vector<schema::IdRange>& uid, const std::vector<schema::IdRange>& gid) {
+  FlatBufferBuilder builder;
+  auto map = schema::CreateIdMapDirect(builder, &uid, &gid, 65534, kNoId);
+  return Finish(builder, ControlMessage::IdMap, map.Union());
 }
 
 // Reads everything a session would read; under AddressSanitizer this proves "inside the buffer".
@@ -135,6 +142,22 @@ TEST(ControlVerify, RefusesImpossibleCursors) {
   HelloParts past_lsn;
   past_lsn.cursor_lsn = kLsnMax + 1;
   EXPECT_EQ(VerifyControl(MakeHello(past_lsn)).code(), Code::kMalformed);
+}
+
+TEST(ControlVerify, TakesOnlyMapsOfIdsThatMeanSomething) {
+  EXPECT_TRUE(VerifyControl(MakeIdMap({}, {})).ok());
+  std::vector<schema::IdRange> most;
+  for (uint32_t id = 0; id < limits::kIdRangesMax; id++) most.emplace_back(id, 7, 1);
+  EXPECT_TRUE(VerifyControl(MakeIdMap(most, most)).ok());
+  most.emplace_back(5000, 7, 1);
+  EXPECT_EQ(VerifyControl(MakeIdMap(most, {})).code(), Code::kTooLarge);
+  const Status overlap = VerifyControl(MakeIdMap({}, {{1000, 0, 10}, {1009, 0, 1}}));
+  EXPECT_EQ(overlap.code(), Code::kMalformed);
+  EXPECT_NE(overlap.message().find("gid: the ids 1000 to 1009 and 1009 to 1009 overlap"),
+            std::string::npos)
+      << overlap.message();
+  EXPECT_EQ(VerifyControl(MakeIdMap({{1, 1, 0}}, {})).code(), Code::kMalformed);
+  EXPECT_EQ(VerifyControl(MakeIdMap({{kNoId - 1, 0, 2}}, {})).code(), Code::kMalformed);
 }
 
 TEST(ControlVerify, RefusesAMessageOfNoKind) {
