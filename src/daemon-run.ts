@@ -42,7 +42,10 @@ function reload(file: string, node: Node, by: ConfigActor, log: Log): TakenOver 
     const taken = node.reload(loadConfig(file), by);
     logger.info({ changed: keys(taken.changed) }, 'took over live keys');
     if (taken.needsRestart.length > 0) {
-      logger.warn({ keys: keys(taken.needsRestart) }, 'other keys have changed: they need a restart');
+      logger.warn(
+        { keys: keys(taken.needsRestart) },
+        'other keys have changed: they need a restart',
+      );
     }
     return taken;
   } catch (error) {

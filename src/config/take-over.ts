@@ -108,7 +108,9 @@ function isGroup(value: unknown): value is Group {
 }
 
 function isSiteList(value: unknown): value is SiteRow[] {
-  return Array.isArray(value) && value.every((row) => isGroup(row) && typeof row['site'] === 'number');
+  return (
+    Array.isArray(value) && value.every((row) => isGroup(row) && typeof row['site'] === 'number')
+  );
 }
 
 function change(schema: z.core.$ZodType, key: string, from: unknown, to: unknown): KeyChange {

@@ -101,7 +101,10 @@ test('one range more than fit', (context) => {
 
 test('a site that is no peer has its map apart', (context) => {
   const uid = [{ from: 1, to: 2, count: 3 }];
-  const config = load(context, 'id_maps: [{ site: 3, in: { uid: [{ from: 1, to: 2, count: 3 }] } }]');
+  const config = load(
+    context,
+    'id_maps: [{ site: 3, in: { uid: [{ from: 1, to: 2, count: 3 }] } }]',
+  );
   assert.deepEqual(config.idMaps, [{ site: 3, in: { uid, gid: [] } }]);
   const peer = 'peers: [{ site: 2, name: oslo, endpoints: [] }]\n';
   const wrongSites: readonly [string, string][] = [

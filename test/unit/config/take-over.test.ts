@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { asInFile, parseConfig, takeOver, type Config, type ConfigInput } from '../../../src/config';
+import {
+  asInFile,
+  parseConfig,
+  takeOver,
+  type Config,
+  type ConfigInput,
+} from '../../../src/config';
 import { least } from './fixtures';
 
 const idMap = { in: { uid: [{ from: 1000, to: 2000, count: 100 }], defaultUid: 65534 } };
