@@ -28,6 +28,7 @@ const NATIVE_TESTS = [
   'Digest',
   'Sites',
   'Conflicts',
+  'IdMaps',
 ];
 
 const folder = join(root, 'test', 'mutants');
