@@ -83,13 +83,15 @@ export class NodeIdMaps {
   }
 
   #receive(site: number, map: OwnerMap): boolean {
-    if (isDeepStrictEqual(this.#received.get(site) ?? NO_ID_MAP, map)) return false;
-    if (isDeepStrictEqual(map, NO_ID_MAP)) this.#received.delete(site);
-    else this.#received.set(site, map);
-    this.#options.engine.setIdMaps(this.maps);
-    this.#isDirty = true;
-    this.#saving ??= this.#saveAll();
-    return true;
+    const isNews = !isDeepStrictEqual(this.#received.get(site) ?? NO_ID_MAP, map);
+    if (isNews) {
+      if (isDeepStrictEqual(map, NO_ID_MAP)) this.#received.delete(site);
+      else this.#received.set(site, map);
+      this.#options.engine.setIdMaps(this.maps);
+      this.#isDirty = true;
+    }
+    if (this.#isDirty) this.#saving ??= this.#saveAll();
+    return isNews;
   }
 
   /** Resolves when what the peers said is on the disk, or cannot be put there. */
@@ -117,6 +119,7 @@ export class NodeIdMaps {
         await this.#save();
       }
     } catch (error) {
+      this.#isDirty = true; // tried again when a peer tells the next time
       this.#options.onError(error);
     } finally {
       this.#saving = undefined;

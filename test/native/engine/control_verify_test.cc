@@ -62,9 +62,20 @@ Buffer MakeIdMap(const std::vector<schema::IdRange>& uid, const std::vector<sche
   return Finish(builder, ControlMessage::IdMap, map.Union());
 }
 
+uint64_t ReadRanges(const flatbuffers::Vector<const schema::IdRange*>* ranges) {
+  uint64_t sum = 0;
+  if (ranges == nullptr) return sum;
+  for (const schema::IdRange* range : *ranges) sum += range->from() + range->to() + range->count();
+  return sum;
+}
+
 // Reads everything a session would read; under AddressSanitizer this proves "inside the buffer".
 uint64_t ReadAll(const schema::Control& control) {
   uint64_t sum = 0;
+  if (const auto* map = control.message_as_IdMap()) {
+    return map->default_uid() + map->default_gid() + ReadRanges(map->uid()) +
+           ReadRanges(map->gid());
+  }
   const auto* hello = control.message_as_Hello();
   if (hello == nullptr) return sum;
   sum += hello->software()->size() + hello->incarnation() + hello->window_frames();
@@ -181,9 +192,10 @@ TEST(ControlVerify, WhateverPassesCanBeRead) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   const Buffer hello = MakeHello({});
+  const Buffer id_map = MakeIdMap({{1, 2, 3}, {1000, 2000, 100}}, {{5, 6, 7}});
   int passed_count = 0;
   for (int round = 0; round < 20000; round++) {
-    Buffer mutated = hello;
+    Buffer mutated = round % 2 == 0 ? hello : id_map;
     for (int flips = 1 + static_cast<int>(random() % 4); flips > 0; flips--) {
       mutated[random() % mutated.size()] = static_cast<uint8_t>(random());
     }
