@@ -59,7 +59,7 @@ Napi::Value EngineList(const Napi::CallbackInfo& info) {
 Napi::Value EngineDump(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
-  const Ids ids = info[3].ToBoolean() ? Ids::kLocal : Ids::kAsWritten;
+  const Ids ids = ToBool(info[3]) ? Ids::kLocal : Ids::kAsWritten;
   auto run = [engine, after = CopyBytes(info[1]), max = ToU32(info[2]), ids] {
     return PackPage(engine->Dump(ViewOf(after), max, ids));
   };
