@@ -20,10 +20,19 @@ import {
   parseUuid,
   textBytes,
 } from './arguments';
-import { type RecordedConflict, SETTLED, type SettledHow, fromNativeConflict } from './conflict';
+import {
+  type Conflict,
+  type ConflictSide,
+  type RecordedConflict,
+  SETTLED,
+  type SettledHow,
+  fromNativeConflict,
+} from './conflict';
 import { flattenCursors, unflattenCursors } from './cursors';
+import type { DecodedEntry } from './decode';
 import { type CfsErrorCode, makeError } from './errors';
 import { Feed } from './feed';
+import { type SiteIdMap, flattenIdMaps } from './id-maps';
 import { readInode, readRows } from './inode-rows';
 import { type EngineHandle, type NativeEngineOptions, native } from './native';
 import type { LinkIdentity } from './op-parts';
@@ -37,6 +46,7 @@ import type {
   CollectOptions,
   CollectResult,
   Digest,
+  DumpOptions,
   EngineOptions,
   EngineStatus,
   InodeInfo,
@@ -67,13 +77,16 @@ const forgotten = new FinalizationRegistry<EngineHandle>((handle) => {
 
 export class Engine {
   readonly #handle: EngineHandle;
+  readonly #site: number;
   readonly #listeners: Set<DurableListener>;
   /** For operations given as objects; its memory moves on with each append. */
   readonly #scratch = new OpBatch();
+  #hasIdMaps = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(handle: EngineHandle, listeners: Set<DurableListener>) {
+  private constructor(handle: EngineHandle, site: number, listeners: Set<DurableListener>) {
     this.#handle = handle;
+    this.#site = site;
     this.#listeners = listeners;
     forgotten.register(this, handle, this);
   }
@@ -93,7 +106,8 @@ export class Engine {
     const onDurable = (): void => {
       for (const listener of listeners) listener();
     };
-    return new Engine(await native.engineOpen(checked, onDurable, onProgress), listeners);
+    const handle = await native.engineOpen(checked, onDurable, onProgress);
+    return new Engine(handle, checked.site, listeners);
   }
 
   /**
@@ -209,6 +223,36 @@ export class Engine {
     };
   }
 
+  /**
+   * How the ids that other sites wrote are shown from now on, all maps anew: by lookup, list and the
+   * conflicts, and in the half of an owner that a change keeps. What is stored stays as it is. Throws
+   * InvalidArgumentError for ranges that overlap, a site twice, or this one.
+   */
+  setIdMaps(maps: readonly SiteIdMap[]): void {
+    native.engineSetIdMaps(this.#handle, flattenIdMaps(maps));
+    this.#hasIdMaps = maps.length > 0;
+  }
+
+  /** The same entry, which is changed, with the ids of this site. */
+  withLocalIds(entry: DecodedEntry): DecodedEntry {
+    this.#showLocalOwner(entry);
+    if (entry.conflict !== undefined) this.#showLocalOwners(entry.conflict);
+    return entry;
+  }
+
+  #showLocalOwners<C extends Conflict>(conflict: C): C {
+    this.#showLocalOwner(conflict.loser);
+    this.#showLocalOwner(conflict.winner);
+    return conflict;
+  }
+
+  #showLocalOwner(change: Pick<ConflictSide, 'site' | 'uid' | 'gid'>): void {
+    const { site, uid, gid } = change;
+    if (!this.#hasIdMaps || site === this.#site) return;
+    if (uid === undefined || gid === undefined) return;
+    [change.uid, change.gid] = native.engineLocalOwner(this.#handle, site, uid, gid);
+  }
+
   /** Rejects with NotFoundError. */
   async lookup(inode: bigint): Promise<InodeInfo> {
     return readInode(await native.engineLookup(this.#handle, checkUnsigned('inode', inode)));
@@ -229,11 +273,19 @@ export class Engine {
     return readRows(await native.engineList(this.#handle, pathBytes, afterBytes, max));
   }
 
-  /** Every visible name in byte order of its whole path, after the path `after`: a page of `max`. */
-  async dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
+  /**
+   * Every visible name in byte order of its whole path, after the path `after`: a page of `max`. Ids are
+   * those of the sites that wrote them, so that it is the same at every site; or ours, if asked for.
+   */
+  async dump(
+    after: Uint8Array | undefined,
+    max: number,
+    options: DumpOptions = {},
+  ): Promise<NamedInode[]> {
     const afterBytes = textBytes('after', after ?? NO_BYTES);
     checkInteger('max', max, 1, PAGE_MAX);
-    return readRows(await native.engineDump(this.#handle, afterBytes, max));
+    const localIds = checkBoolean('localIds', options.localIds ?? false);
+    return readRows(await native.engineDump(this.#handle, afterBytes, max, localIds));
   }
 
   /** Equal on two sites that hold the same entries. */
@@ -253,20 +305,22 @@ export class Engine {
     checkInteger('max', max, 1, PAGE_MAX);
     const handle = this.#handle;
     const page = await native.engineConflicts(handle, hlc, site, incarnation, lsn, max);
-    return page.map(fromNativeConflict);
+    return page.map((recorded) => this.#showLocalOwners(fromNativeConflict(recorded)));
   }
 
   /** Those that arrived after the one whose `arrival` is `after`, in the order in which they came. */
   async arrivedConflicts(after: number, max: number): Promise<RecordedConflict[]> {
     checkInteger('after', after, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('max', max, 1, PAGE_MAX);
-    return (await native.engineArrivedConflicts(this.#handle, after, max)).map(fromNativeConflict);
+    const page = await native.engineArrivedConflicts(this.#handle, after, max);
+    return page.map((recorded) => this.#showLocalOwners(fromNativeConflict(recorded)));
   }
 
   /** Rejects with NotFoundError. */
   async conflict(id: LinkIdentity): Promise<RecordedConflict> {
     const checked = checkConflictId('id', id, 1);
-    return fromNativeConflict(await native.engineFindConflict(this.#handle, ...checked));
+    const recorded = await native.engineFindConflict(this.#handle, ...checked);
+    return this.#showLocalOwners(fromNativeConflict(recorded));
   }
 
   /**

@@ -16,6 +16,7 @@ export {
 export { Engine } from './engine';
 export * from './errors';
 export { Feed } from './feed';
+export { ID_MAX, type IdRange, type OwnerMap, type SiteIdMap } from './id-maps';
 export { BATCH_BYTES_MAX, OpBatch } from './op-batch';
 export type { LinkIdentity, OpParts } from './op-parts';
 export * from './operation';

@@ -138,6 +138,14 @@ export interface NativeFunctions {
   enginePeerCursor(engine: EngineHandle, site: number): BigUint64Array;
   engineBacklog(engine: EngineHandle, heldLsn: bigint): Backlog;
   engineOpenFeed(engine: EngineHandle, cursors: BigUint64Array, forward: boolean): FeedHandle;
+  /** As id-maps.ts lays them out. */
+  engineSetIdMaps(engine: EngineHandle, words: Uint32Array): void;
+  engineLocalOwner(
+    engine: EngineHandle,
+    site: number,
+    uid: number,
+    gid: number,
+  ): [uid: number, gid: number];
   /** This and the three below answer rows (inode-rows.ts). */
   engineLookup(engine: EngineHandle, inode: bigint): Promise<Uint8Array>;
   engineLookupPath(engine: EngineHandle, path: Uint8Array): Promise<Uint8Array>;
@@ -147,7 +155,12 @@ export interface NativeFunctions {
     after: Uint8Array,
     max: number,
   ): Promise<Uint8Array>;
-  engineDump(engine: EngineHandle, after: Uint8Array, max: number): Promise<Uint8Array>;
+  engineDump(
+    engine: EngineHandle,
+    after: Uint8Array,
+    max: number,
+    withLocalIds: boolean,
+  ): Promise<Uint8Array>;
   engineDigest(engine: EngineHandle): Promise<NativeDigest>;
   /** In order, after a place: HLC, then the id's site, incarnation and LSN. */
   engineConflicts(

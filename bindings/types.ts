@@ -180,6 +180,11 @@ export interface Backlog {
   oldestUnixUs: bigint;
 }
 
+export interface DumpOptions {
+  /** Owners in the ids of this site, not in those of the sites that wrote them. Default false. */
+  localIds?: boolean;
+}
+
 export interface CollectOptions {
   aggressive?: boolean | undefined;
   /** Say what would go; delete nothing. */

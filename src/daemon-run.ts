@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import type { OpenProgress } from '../bindings';
 import { AdminServer } from './admin/server';
-import { type Config, loadConfig } from './config';
+import { type Config, type KeyChange, type TakenOver, loadConfig } from './config';
 import type { Node } from './node';
+import type { ConfigActor } from './node-audit';
 import { openNode } from './node-open';
 import { adminTargetOf } from './node-admin';
 import { createLog, type Log } from './telemetry/log';
@@ -33,38 +34,32 @@ function stopSignal(log: Log): Promise<string> {
   });
 }
 
-/** The keys that a running node takes over, and what they are. */
-function liveKeys({ log, audit }: Config): Record<string, string | number> {
-  return {
-    'log.level': log.level,
-    'audit.retention_days': audit.retentionDays,
-    'audit.retention_bytes': audit.retentionBytes,
-  };
+/** Takes over the live keys of the file. Throws ConfigError for a bad one, having changed nothing. */
+function reload(file: string, node: Node, by: ConfigActor, log: Log): TakenOver {
+  const logger = log.component('agent');
+  const keys = (changes: readonly KeyChange[]): string[] => changes.map(({ key }) => key);
+  try {
+    const taken = node.reload(loadConfig(file), by);
+    logger.info({ changed: keys(taken.changed) }, 'took over live keys');
+    if (taken.needsRestart.length > 0) {
+      logger.warn(
+        { keys: keys(taken.needsRestart) },
+        'other keys have changed: they need a restart',
+      );
+    }
+    return taken;
+  } catch (error) {
+    node.audit.configRefused(by, error);
+    logger.error({ err: error }, 'configuration not taken over; the old one stays');
+    throw error;
+  }
 }
 
-/** On SIGHUP the live keys of the file are taken over; while the node opens, once it is open. */
-function reloadOnHangup(file: string, config: Config, opening: Promise<Node>, log: Log): void {
-  const logger = log.component('agent');
-  let live = liveKeys(config);
-  const reload = (node: Node): void => {
-    try {
-      const next = loadConfig(file);
-      const nextLive = liveKeys(next);
-      const changes = Object.entries(nextLive)
-        .filter(([key, value]) => live[key] !== value)
-        .map(([key, value]) => [key, `${live[key] ?? ''} -> ${value}`]);
-      log.setLevel(next.log.level);
-      node.audit.configReloaded(next, Object.fromEntries(changes) as Record<string, string>);
-      live = nextLive;
-      const { level } = next.log;
-      logger.info({ level }, 'took over live keys; others take a restart');
-    } catch (error) {
-      node.audit.configRefused(error);
-      logger.error({ err: error }, 'configuration not taken over; the old one stays');
-    }
-  };
+/** While the node opens, a SIGHUP waits until it is open. */
+function reloadOnHangup(file: string, opening: Promise<Node>, log: Log): void {
   process.on('SIGHUP', () => {
-    opening.then(reload, () => undefined);
+    // What fails has been logged: the file, or the opening.
+    opening.then((node) => reload(file, node, 'SIGHUP', log)).catch(() => undefined);
   });
 }
 
@@ -100,10 +95,10 @@ async function openOrExplain(config: Config, log: Log): Promise<Node> {
   }
 }
 
-function openAdmin(config: Config, node: Node, log: Log): Promise<AdminServer> {
-  const { socket, http } = config.admin;
+function openAdmin(file: string, node: Node, log: Log): Promise<AdminServer> {
+  const { socket, http } = node.config.admin;
   return AdminServer.open({
-    target: adminTargetOf(node),
+    target: adminTargetOf(node, { file, reload: () => reload(file, node, 'admin', log) }),
     socketPath: socket,
     socketMode: SOCKET_MODE,
     onAction: (action) => node.audit.admin(action),
@@ -132,11 +127,11 @@ export async function runDaemon(file: string, config: Config): Promise<number> {
   const stopped = stopSignal(log);
   logger.info({ version: softwareVersion(), config: file }, 'starting');
   const opening = openOrExplain(config, log);
-  reloadOnHangup(file, config, opening, log);
+  reloadOnHangup(file, opening, log);
   const node = await opening;
   let admin: AdminServer;
   try {
-    admin = await openAdmin(config, node, log);
+    admin = await openAdmin(file, node, log);
   } catch (error) {
     await node.close();
     throw error;

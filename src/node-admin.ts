@@ -1,6 +1,8 @@
 /** What the admin API needs of a node (admin/admin-target.ts), from a running node. */
 import { type CollectResult, type LinkIdentity, makeError } from '../bindings';
-import type { AdminTarget, ConflictQuery, TailOptions } from './admin/admin-target';
+import type { AdminTarget, ConflictQuery, IdMapStatus, TailOptions } from './admin/admin-target';
+import type { JsonValue } from './admin/json-form';
+import { type TakenOver, asInFile } from './config';
 import { parseSince } from './config/query';
 import { parseConflictFilter } from './conflicts/select';
 import { conflictToJson, hlcUnixMs, parseConflictId } from './journal/conflict-json';
@@ -51,7 +53,31 @@ async function collect(
   return node.collect(options);
 }
 
-export function adminTargetOf(node: Node): AdminTarget {
+/** The file that the agent's configuration is in, and how it is read again. */
+export interface ConfigFile {
+  readonly file: string;
+  readonly reload: () => TakenOver;
+}
+
+/** Of every site that has a map, or is told one. */
+function idMapsOf({ config, idMaps }: Node): IdMapStatus[] {
+  const inForce = new Map(idMaps.maps.map((map) => [map.site, map]));
+  const told = new Map(config.peers.map(({ site, idMap }) => [site, idMap?.out]));
+  const names = new Map(config.peers.map(({ site, name }) => [site, name]));
+  const sites = new Set([...inForce.keys(), ...told.keys()]);
+  return [...sites]
+    .sort((a, b) => a - b)
+    .map((site) => ({
+      site,
+      name: names.get(site),
+      in: inForce.get(site)?.in,
+      theirOut: inForce.get(site)?.out,
+      out: told.get(site),
+    }))
+    .filter((map) => map.in !== undefined || map.theirOut !== undefined || map.out !== undefined);
+}
+
+export function adminTargetOf(node: Node, { file, reload }: ConfigFile): AdminTarget {
   const { tls } = node.config;
   return {
     status: () => node.status(),
@@ -61,7 +87,7 @@ export function adminTargetOf(node: Node): AdminTarget {
     lookup: (inode) => node.lookup(inode),
     lookupPath: (path) => node.lookup(path),
     list: (path, after, max) => node.list(path, after, max),
-    dump: (after, max) => node.dump(after, max),
+    dump: (after, max, localIds) => node.dump(after, max, { localIds }),
     digest: () => node.digest(),
     appendLines: (chunks, options) => node.appendLines(chunks, options),
     tailLines: (options) => tailLines(node, options),
@@ -72,6 +98,9 @@ export function adminTargetOf(node: Node): AdminTarget {
     conflict: async (id) => conflictToJson(await node.conflicts.get(conflictIdOf(id))),
     acknowledgeConflict: async (id) => node.conflicts.acknowledge(conflictIdOf(id)),
     restoreConflict: async (id) => node.conflicts.restore(conflictIdOf(id)),
+    config: () => ({ file, config: asInFile(node.config) as JsonValue }),
+    reloadConfig: () => Promise.resolve().then(reload),
+    idMaps: () => idMapsOf(node),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

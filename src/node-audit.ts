@@ -5,7 +5,7 @@
  * docs/cli.md lists the kinds: whoever adds one adds it there.
  */
 import { join } from 'node:path';
-import { type EngineStatus, type Origin, makeError } from '../bindings';
+import { type EngineStatus, type Origin, type OwnerMap, makeError } from '../bindings';
 import type { AuditQuery } from './admin/admin-target';
 import type { AdminAction } from './admin/server';
 import { type AuditEvent, type ChainHead, type Fields, ANCHOR_KIND } from './audit/line';
@@ -16,7 +16,7 @@ import type { Retention } from './audit/retention';
 import { AuditTrail, type TrailOptions } from './audit/trail';
 import type { KnownHead, VerifyReport } from './audit/verify';
 import type { AuditHead, CloseReason, RefusedConnection, Session } from './conduit/types';
-import type { Config } from './config';
+import type { Config, TakenOver } from './config';
 import { parseSince } from './config/query';
 import { readQuestion } from './node-query';
 import { ORDERLY_ENDS, codeOf, messageOf } from './node-status';
@@ -60,6 +60,15 @@ const KIND_OF_CODE: ReadonlyMap<string, string> = new Map([
 
 const START_FAILED_KIND = 'node.start_failed';
 const STOPPED_KIND = 'node.stopped';
+
+/** Who had a configuration taken over: the agent's signal, its admin API, or a program it is part of. */
+export type ConfigActor = 'SIGHUP' | 'admin' | 'program';
+
+const CONFIG_ACTORS = {
+  SIGHUP: { type: 'signal', signal: 'SIGHUP' },
+  admin: { type: 'admin' },
+  program: { type: 'program' },
+} as const;
 
 /** How one peer and we stand with each other's trails. */
 interface PeerAnchors {
@@ -254,6 +263,18 @@ export class NodeAudit {
     this.#recordGated({ kind: ANCHOR_KIND, outcome, actor, fields }, `${outcome} ${site}`);
   }
 
+  /** How its ids are shown here is another than before. */
+  peerIdMap(site: number, name: string, { uid, gid, defaultUid, defaultGid }: OwnerMap): void {
+    const actor = { type: 'peer', site, name };
+    const fields = {
+      uid_ranges: uid.length,
+      gid_ranges: gid.length,
+      default_uid: defaultUid,
+      default_gid: defaultGid,
+    };
+    this.#recordGated({ kind: 'peer.id_map', actor, fields }, String(site));
+  }
+
   // ---- operators
 
   admin({ method, path, query, via, user, outcome, code, message }: AdminAction): void {
@@ -265,16 +286,17 @@ export class NodeAudit {
     else this.#recordGated(event, code ?? '');
   }
 
-  /** The agent took over live keys, which `changes` names with the old value and the new. */
-  configReloaded(config: Config, changes: Fields): void {
+  /** Live keys were taken over: each is named with the old value and the new. */
+  configReloaded(by: ConfigActor, { config, changed }: TakenOver): void {
     this.#trail.setRetention(retentionOf(config));
-    const actor = { type: 'signal', signal: 'SIGHUP' };
-    this.#record({ kind: 'config.reloaded', actor, fields: changes });
+    const changes = changed.map(({ key, from, to }) => [key, `${from} -> ${to}`] as const);
+    const fields: Fields = Object.fromEntries(changes);
+    this.#record({ kind: 'config.reloaded', actor: CONFIG_ACTORS[by], fields });
   }
 
-  configRefused(error: unknown): void {
-    const actor = { type: 'signal', signal: 'SIGHUP' };
+  configRefused(by: ConfigActor, error: unknown): void {
     const fields = { message: messageOf(error) };
+    const actor = CONFIG_ACTORS[by];
     this.#record({ kind: 'config.refused', outcome: 'refused', actor, fields });
   }
 

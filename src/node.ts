@@ -13,6 +13,7 @@ import {
   type CollectResult,
   type DecodedEntry,
   type Digest,
+  type DumpOptions,
   type Engine,
   type EngineStatus,
   type InodeInfo,
@@ -33,7 +34,7 @@ import type {
   PeerStatus as HeartbeatStatus,
   Session,
 } from './conduit/types';
-import type { Config, PeerConfig } from './config';
+import { type Config, type PeerConfig, type TakenOver, takeOver } from './config';
 import { ConflictLedger } from './conflicts/ledger';
 import {
   type AppendLinesOptions,
@@ -42,8 +43,9 @@ import {
 } from './journal/append-lines';
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
-import type { NodeAudit } from './node-audit';
+import type { ConfigActor, NodeAudit } from './node-audit';
 import type { NodeEvents } from './node-events';
+import { NodeIdMaps } from './node-id-maps';
 import { conduitSettings, senderSettings } from './node-settings';
 import { NodeSites } from './node-sites';
 import { JournalStanding } from './node-standing';
@@ -85,13 +87,14 @@ interface PeerParts {
 }
 
 export class Node extends EventEmitter<NodeEvents> {
-  readonly config: Config;
   readonly log: Log;
   readonly metrics: NodeMetrics;
   /** @internal What happens goes into the trail by this. */
   readonly audit: NodeAudit;
   /** Concurrent changes that lost, of all sites. */
   readonly conflicts: ConflictLedger;
+  /** @internal Whose ids are which. */
+  readonly idMaps: NodeIdMaps;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
@@ -102,6 +105,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #startedUnixMs = Date.now();
   readonly #recentErrors: RecordedError[] = [];
   readonly #tails = new AbortController();
+  #config: Config;
   #conduit: Conduit | undefined;
   readonly #standing: JournalStanding;
   #closing: Promise<void> | undefined;
@@ -109,11 +113,13 @@ export class Node extends EventEmitter<NodeEvents> {
   /** @internal Use `open`. Engine and audit become the node's. */
   constructor(config: Config, engine: Engine, audit: NodeAudit, log: Log) {
     super();
-    this.config = config;
+    this.#config = config;
     this.audit = audit;
     this.log = log;
     this.#engine = engine;
     this.#origin = engine.status().origin;
+    const onError = (error: unknown): void =>
+      this.#noteError(undefined, codeOf(error), messageOf(error));
     this.#standing = new JournalStanding({
       engine,
       dataDir: config.dataDir,
@@ -122,14 +128,15 @@ export class Node extends EventEmitter<NodeEvents> {
         this.#peer(peerSite).sync.counters.refused(code);
         this.#noteError(peerSite, code, message);
       },
-      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+      onError,
     });
+    this.idMaps = new NodeIdMaps({ engine, config, onError });
     this.conflicts = new ConflictLedger({
       engine,
       intervalMs: CONFLICTS_INTERVAL_MS,
       onConflict: (conflict) => this.emit('conflict', conflict),
       isHeard: () => this.listenerCount('conflict') > 0,
-      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+      onError,
       refused: () => this.#refused(),
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
@@ -146,7 +153,7 @@ export class Node extends EventEmitter<NodeEvents> {
       engine,
       intervalMs: COLLECT_INTERVAL_MS,
       onCollected: (result) => log.component('journal').info(result, 'collected journal'),
-      onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+      onError,
     });
     this.#watch = new JournalWatch({
       status: () => engine.status(),
@@ -194,6 +201,25 @@ export class Node extends EventEmitter<NodeEvents> {
     this.log
       .component('node')
       .info({ host, port, lastLsn: String(lastLsn), io: ioBackend }, 'node is open');
+  }
+
+  /** What is in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /**
+   * Takes over the live keys of a configuration, as `loadConfig` and `parseConfig` give it, and says
+   * which; the others keep what the node was opened with.
+   */
+  reload(next: Config, by: ConfigActor = 'program'): TakenOver {
+    const taken = takeOver(this.#config, next);
+    const { config } = taken;
+    if (config.log.level !== this.#config.log.level) this.log.setLevel(config.log.level);
+    this.#config = config;
+    this.audit.configReloaded(by, taken);
+    this.idMaps.configure(config);
+    return taken;
   }
 
   /** Where peers connect; undefined before and after. */
@@ -274,9 +300,12 @@ export class Node extends EventEmitter<NodeEvents> {
     return this.#engine.list(path, after, max);
   }
 
-  /** A page of all visible names in byte order of the whole path, after `after`. */
-  dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
-    return this.#engine.dump(after, max);
+  /**
+   * A page of all visible names in byte order of the whole path, after `after`. Owners are as written,
+   * the same at every site, or with `localIds` as lookups show them.
+   */
+  dump(after: Uint8Array | undefined, max: number, options?: DumpOptions): Promise<NamedInode[]> {
+    return this.#engine.dump(after, max, options);
   }
 
   /** Equal on two nodes that hold the same entries. */
@@ -347,6 +376,7 @@ export class Node extends EventEmitter<NodeEvents> {
     this.#tails.abort();
     await this.#stopParts();
     // While the engine still has the data directory locked.
+    await this.idMaps.close();
     await this.audit.close();
     await this.#engine.close({ checkpoint: true });
     this.log.component('node').info('node is closed');
@@ -465,7 +495,8 @@ export class Node extends EventEmitter<NodeEvents> {
       if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
       if (standing !== undefined) this.#onStanding(peer, standing);
     };
-    session.attach({ ...peer.sync.attach(session), onPeerStatus });
+    const onIdMap = this.idMaps.attach(session, (map) => this.audit.peerIdMap(site, name, map));
+    session.attach({ ...peer.sync.attach(session), onPeerStatus, onIdMap });
     this.emit('peer', { site, name, up: true });
   }
 

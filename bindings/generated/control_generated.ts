@@ -9,6 +9,8 @@ export { DrainDone } from './cfsrepl/schema/drain-done';
 export { Heartbeat } from './cfsrepl/schema/heartbeat';
 export { HeartbeatReply } from './cfsrepl/schema/heartbeat-reply';
 export { Hello } from './cfsrepl/schema/hello';
+export { IdMap } from './cfsrepl/schema/id-map';
+export { IdRange } from './cfsrepl/schema/id-range';
 export { OriginCursor } from './cfsrepl/schema/origin-cursor';
 export { Ready } from './cfsrepl/schema/ready';
 export { Refuse } from './cfsrepl/schema/refuse';

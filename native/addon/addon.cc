@@ -29,6 +29,8 @@ constexpr Row kFunctions[] = {
     {"enginePeerCursor", EnginePeerCursor},
     {"engineBacklog", EngineBacklog},
     {"engineOpenFeed", EngineOpenFeed},
+    {"engineSetIdMaps", EngineSetIdMaps},
+    {"engineLocalOwner", EngineLocalOwner},
     {"engineLookup", EngineLookup},
     {"engineLookupPath", EngineLookupPath},
     {"engineList", EngineList},

@@ -55,12 +55,13 @@ Napi::Value EngineList(const Napi::CallbackInfo& info) {
   return Work<Rows>::Start(info.Env(), run, FromVector);
 }
 
-// (engine, after, max)
+// (engine, after, max, with our ids)
 Napi::Value EngineDump(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
-  auto run = [engine, after = CopyBytes(info[1]), max = ToU32(info[2])] {
-    return PackPage(engine->Dump(ViewOf(after), max));
+  const Ids ids = ToBool(info[3]) ? Ids::kLocal : Ids::kAsWritten;
+  auto run = [engine, after = CopyBytes(info[1]), max = ToU32(info[2]), ids] {
+    return PackPage(engine->Dump(ViewOf(after), max, ids));
   };
   return Work<Rows>::Start(info.Env(), run, FromVector);
 }

@@ -25,6 +25,8 @@ Napi::Value EngineSetPeerCursor(const Napi::CallbackInfo& info);
 Napi::Value EnginePeerCursor(const Napi::CallbackInfo& info);
 Napi::Value EngineBacklog(const Napi::CallbackInfo& info);
 Napi::Value EngineOpenFeed(const Napi::CallbackInfo& info);
+Napi::Value EngineSetIdMaps(const Napi::CallbackInfo& info);
+Napi::Value EngineLocalOwner(const Napi::CallbackInfo& info);
 Napi::Value EngineLookup(const Napi::CallbackInfo& info);
 Napi::Value EngineLookupPath(const Napi::CallbackInfo& info);
 Napi::Value EngineList(const Napi::CallbackInfo& info);

@@ -80,6 +80,7 @@ Napi::Value FromShards(Napi::Env env, const std::vector<ShardSeqMark>& shards) {
 
 Napi::Value FromU64s(Napi::Env env, const std::vector<uint64_t>& values) {
   auto array = Napi::BigUint64Array::New(env, values.size(), napi_biguint64_array);
+  if (array.IsEmpty()) return array;  // the worker thread is being terminated
   if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(uint64_t));
   return array;
 }

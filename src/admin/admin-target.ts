@@ -6,9 +6,11 @@
  * 64-bit numbers that identify or that may pass 2^53 are bigint; counts, sizes and times are number
  * with the unit last. Times ending in `UnixMs` count from the Unix epoch.
  */
-import type { CollectResult, Digest, InodeInfo, NamedInode } from '../../bindings';
+import type { CollectResult, Digest, InodeInfo, NamedInode, OwnerMap } from '../../bindings';
 import type { VerifyReport } from '../audit/verify';
+import type { KeyChange } from '../config';
 import type { HealthState, NodeStatus } from '../telemetry/node-status';
+import type { JsonValue } from './json-form';
 
 export interface HealthCheck {
   /** What was looked at, such as "journal" or "peer 2". */
@@ -127,6 +129,19 @@ export interface ConflictQuery {
   readonly signal: AbortSignal;
 }
 
+/** How the ids of one site are shown here, and ours there. */
+export interface IdMapStatus {
+  readonly site: number;
+  /** undefined for a site that is no peer. */
+  readonly name: string | undefined;
+  /** What our configuration makes of its ids, once they are as `theirOut` shows them. */
+  readonly in: OwnerMap | undefined;
+  /** What it told us last. */
+  readonly theirOut: OwnerMap | undefined;
+  /** What we tell it. */
+  readonly out: OwnerMap | undefined;
+}
+
 export interface AdminTarget {
   status(): NodeStatus;
   health(): NodeHealth;
@@ -139,8 +154,8 @@ export interface AdminTarget {
   lookupPath(path: Uint8Array): Promise<InodeInfo>;
   /** Names of a directory in byte order after `after`; NamedInode.path is the name. */
   list(path: Uint8Array, after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
-  /** Every visible name in byte order of the whole path, after `after`. */
-  dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
+  /** Every visible name in byte order of the whole path, after `after`; ids as written, or ours. */
+  dump(after: Uint8Array | undefined, max: number, localIds: boolean): Promise<NamedInode[]>;
   digest(): Promise<Digest>;
 
   /** Resolves with the totals also when a refused line ended it. */
@@ -165,6 +180,16 @@ export interface AdminTarget {
   /** Resolves with the LSN of what was written, once it is durable here. */
   acknowledgeConflict(id: string): Promise<bigint>;
   restoreConflict(id: string): Promise<bigint>;
+
+  /** The configuration in force, spelled as in the file. */
+  config(): { readonly file: string; readonly config: JsonValue };
+  /** Takes over the live keys of the file; rejects with CFS_CONFIG, having changed nothing. */
+  reloadConfig(): Promise<{
+    readonly changed: readonly KeyChange[];
+    readonly needsRestart: readonly KeyChange[];
+  }>;
+  /** Sites without any map are left out. */
+  idMaps(): readonly IdMapStatus[];
 
   /** `warnDays`: what counts as soon; the configuration's when undefined. */
   tlsStatus(warnDays: number | undefined): TlsStatus;

@@ -38,6 +38,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['CFS_TRUNCATED', 410],
   ['CFS_TOO_LARGE', 413],
   ['CFS_UNSUPPORTED', 422],
+  ['CFS_CONFIG', 422],
   ['CFS_LOCKED', 423],
   ['CFS_QUEUE_FULL', 503],
   ['CFS_STOPPED', 503],

@@ -45,7 +45,8 @@ export function list(target: AdminTarget, request: AdminRequest): Reply {
 }
 
 export function dump(target: AdminTarget, request: AdminRequest): Reply {
-  return linesReply(pages(request, 'path', (after, max) => target.dump(after, max)));
+  const localIds = request.params.flag('local_ids');
+  return linesReply(pages(request, 'path', (after, max) => target.dump(after, max, localIds)));
 }
 
 export async function digest(target: AdminTarget): Promise<Reply> {

@@ -4,6 +4,7 @@
  */
 import type { AdminTarget } from './admin-target';
 import { audit, verifyAudit } from './audit-handlers';
+import { config, idMaps, reloadConfig } from './config-handlers';
 import { append, importDirectory, tail } from './journal-handlers';
 import { acknowledge, conflict, conflicts, restore } from './conflict-handlers';
 import { digest, dump, list, lookup } from './meta-handlers';
@@ -232,6 +233,33 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/replication/config',
+    summary: 'The configuration in force, every key of it',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: config,
+  },
+  {
+    method: 'POST',
+    path: '/replication/config/reload',
+    summary: 'Read the configuration file again and take over its live keys',
+    role: 'admin',
+    params: [],
+    answers: 'json',
+    handle: reloadConfig,
+  },
+  {
+    method: 'GET',
+    path: '/replication/id-maps',
+    summary: 'Which user and group ids of other sites are which of ours',
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: idMaps,
+  },
+  {
+    method: 'GET',
     path: '/meta/lookup',
     summary: 'One inode, by number or by path',
     role: 'viewer',
@@ -256,7 +284,14 @@ export const ROUTES: readonly Route[] = [
     path: '/meta/dump',
     summary: 'Every visible name, one a line, sorted by the bytes of the path',
     role: 'viewer',
-    params: PAGE_PARAMS,
+    params: [
+      ...PAGE_PARAMS,
+      {
+        name: 'local_ids',
+        kind: 'flag',
+        description: 'owners in the ids of this site, not in those of the sites that wrote them',
+      },
+    ],
     answers: 'lines',
     handle: dump,
   },

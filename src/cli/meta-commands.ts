@@ -17,6 +17,10 @@ interface LookupOptions extends PathOptions {
   readonly detailed?: boolean;
 }
 
+interface DumpOptions extends CommonOptions {
+  readonly localIds?: boolean;
+}
+
 /** Names asked for at once: what is kept while a slow reader, such as a pager, takes its time. */
 const PAGE_NAMES = 20_000;
 const BASE64_OPTION = [
@@ -119,8 +123,14 @@ export function addMetaCommands(admin: Command, io: CliIo): void {
 
   withAgentOptions(meta.command('dump'))
     .description('every name, sorted by the bytes of its path; two sites compare with cmp')
-    .action((options: CommonOptions) =>
-      printNames(new CliContext(io, options), '/meta/dump', {}, 'path'),
+    .option('--local-ids', 'owners in the ids of this site, not of those that wrote them')
+    .action((options: DumpOptions) =>
+      printNames(
+        new CliContext(io, options),
+        '/meta/dump',
+        { local_ids: options.localIds },
+        'path',
+      ),
     );
 
   withAgentOptions(meta.command('digest'))

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addAuditCommand } from './audit-commands';
+import { addConfigCommands } from './config-commands';
 import { addConflictCommands } from './conflict-commands';
 import { ExitCode } from './cli-error';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
@@ -156,4 +157,5 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
 
   addAuditCommand(replication, io, setExitCode);
   addConflictCommands(replication, io);
+  addConfigCommands(replication, io);
 }

@@ -1,10 +1,14 @@
 /** Control messages from bytes. */
 import { ByteBuffer } from 'flatbuffers';
 
+import type { IdRange, OwnerMap } from '../../bindings';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, refusalOfNumber } from './errors';
 import type { IncomingMessage } from './messages';
 import type { AuditHead, OriginCursor, PeerHello, ShardSeq, SiteHeld, SiteStanding } from './types';
+
+/** Where a default would stand: none. */
+const NO_ID = 0xffff_ffff;
 
 /** Throws unless the bytes are a valid Control within the limits: VerifyControl of the native core. */
 export type VerifyControl = (bytes: Uint8Array) => void;
@@ -78,6 +82,8 @@ export function decodeControl(bytes: Uint8Array, verify: VerifyControl): Incomin
         message: refuse.message() ?? '',
       };
     }
+    case schema.ControlMessage.IdMap:
+      return { kind: 'idMap', map: decodeIdMap(read(control, new schema.IdMap())) };
     case schema.ControlMessage.NONE:
     default:
       return { kind: 'unknown' };
@@ -111,6 +117,26 @@ function decodeStanding(heartbeat: schema.Heartbeat): { standing?: SiteStanding 
     known.push({ site: held.site(), cursors: decodeCursors(held) });
   }
   return { standing: { reached: [...reached], known } };
+}
+
+function decodeIdMap(map: schema.IdMap): OwnerMap {
+  const [defaultUid, defaultGid] = [map.defaultUid(), map.defaultGid()];
+  return {
+    uid: decodeIdRanges(map.uidLength(), (index) => map.uid(index)),
+    gid: decodeIdRanges(map.gidLength(), (index) => map.gid(index)),
+    ...(defaultUid === NO_ID ? {} : { defaultUid }),
+    ...(defaultGid === NO_ID ? {} : { defaultGid }),
+  };
+}
+
+function decodeIdRanges(length: number, at: (index: number) => schema.IdRange | null): IdRange[] {
+  const ranges: IdRange[] = [];
+  for (let index = 0; index < length; index++) {
+    const range = at(index);
+    if (range === null) break;
+    ranges.push({ from: range.from(), to: range.to(), count: range.count() });
+  }
+  return ranges;
 }
 
 function decodeHello(hello: schema.Hello): PeerHello {

@@ -1,6 +1,7 @@
 /** Control messages to bytes, by native/schema/control.fbs. */
 import { Builder, type Offset } from 'flatbuffers';
 
+import type { IdRange, OwnerMap } from '../../bindings';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, REFUSE_CODES } from './errors';
 import type { HeartbeatMessage, HelloMessage, OutgoingMessage } from './messages';
@@ -101,12 +102,33 @@ function encodeMessage(
     }
     case 'drainDone':
       return [schema.ControlMessage.DrainDone, schema.DrainDone.createDrainDone(builder, 0)];
+    case 'idMap':
+      return [schema.ControlMessage.IdMap, encodeIdMap(builder, message.map)];
     case 'refuse': {
       const text = builder.createString(cutText(message.message));
       const code = REFUSE_CODES[message.code];
       return [schema.ControlMessage.Refuse, schema.Refuse.createRefuse(builder, code, text)];
     }
   }
+}
+
+function encodeIdMap(builder: Builder, map: OwnerMap): Offset {
+  const uid = encodeIdRanges(builder, map.uid);
+  const gid = encodeIdRanges(builder, map.gid);
+  schema.IdMap.startIdMap(builder);
+  schema.IdMap.addUid(builder, uid);
+  schema.IdMap.addGid(builder, gid);
+  if (map.defaultUid !== undefined) schema.IdMap.addDefaultUid(builder, map.defaultUid);
+  if (map.defaultGid !== undefined) schema.IdMap.addDefaultGid(builder, map.defaultGid);
+  return schema.IdMap.endIdMap(builder);
+}
+
+function encodeIdRanges(builder: Builder, ranges: readonly IdRange[]): Offset {
+  schema.IdMap.startUidVector(builder, ranges.length);
+  for (const { from, to, count } of ranges.toReversed()) {
+    schema.IdRange.createIdRange(builder, from, to, count);
+  }
+  return builder.endVector();
 }
 
 function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {

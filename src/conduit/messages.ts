@@ -1,4 +1,5 @@
 /** Control messages as values. `control-codec.ts` makes bytes of them and back. */
+import type { OwnerMap } from '../../bindings';
 import type { EndCode, RefusalCode } from './errors';
 import type { OriginCursor, PeerHello, PeerStatus } from './types';
 
@@ -51,6 +52,11 @@ export interface RefuseMessage<Code extends EndCode = RefusalCode> {
   readonly message: string;
 }
 
+export interface IdMapMessage {
+  readonly kind: 'idMap';
+  readonly map: OwnerMap;
+}
+
 type CommonMessage =
   | HelloMessage
   | ReadyMessage
@@ -58,7 +64,8 @@ type CommonMessage =
   | HeartbeatMessage
   | HeartbeatReplyMessage
   | DrainMessage
-  | DrainDoneMessage;
+  | DrainDoneMessage
+  | IdMapMessage;
 
 export type OutgoingMessage = CommonMessage | RefuseMessage;
 

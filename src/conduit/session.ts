@@ -2,6 +2,7 @@
  * One conversation over a Link: drives the state machines (handshake, heartbeat, credits, drain), which
  * decide, and does what they say. `types.ts` has the public face, `conduit.ts` the promises.
  */
+import type { OwnerMap } from '../../bindings';
 import { decodeControl } from './control-decode';
 import { encodeControl, packCursors } from './control-encode';
 import { countEnd } from './counters';
@@ -166,6 +167,10 @@ export class ConduitSession implements Session {
     }
   }
 
+  sendIdMap(map: OwnerMap): void {
+    if (this.state !== 'closed') this.send({ kind: 'idMap', map });
+  }
+
   release(bytes: number, frames: number): void {
     const receiver = afterReleased(this.receiver, { bytes, frames });
     if (receiver === undefined) {
@@ -326,6 +331,9 @@ export class ConduitSession implements Session {
           wallUs: this.settings.environment.wallUs(),
           peerWallUs: message.wallUs,
         });
+        break;
+      case 'idMap':
+        this.handlers?.onIdMap?.(message.map);
         break;
       case 'drain':
         this.drainReason ||= message.reason;

@@ -1,3 +1,4 @@
+import type { OwnerMap } from '../../bindings';
 import type { EndCode, RefusalCode, UseCode } from './errors';
 
 /**
@@ -186,6 +187,8 @@ export interface SessionHandlers {
   /** The peer will send no more frames and wants the end: journal what came, ack it. */
   onDrain?(reason: string): void;
   onPeerStatus?(status: PeerStatus): void;
+  /** How the peer's ids are to be shown here; replaces what it said before. */
+  onIdMap?(map: OwnerMap): void;
   /** Last call. Frames already given to `onFrame` are still the handler's. */
   onClose(reason: CloseReason): void;
 }
@@ -228,6 +231,9 @@ export interface Session {
    * drain takes everything released for everything acked.
    */
   release(bytes: number, frames: number): void;
+
+  /** Tells the peer how our ids are to be shown there. A peer that does not know of it passes over it. */
+  sendIdMap(map: OwnerMap): void;
 
   health(): SessionHealth;
 

@@ -7,5 +7,6 @@ export {
   type ConfigInput,
   type PeerConfig,
 } from './schema';
+export { asInFile, takeOver, type KeyChange, type TakenOver } from './take-over';
 export { renderTemplate, type TemplateValues } from './template';
 export { formatEndpoint, parseEndpoint, UUID_PATTERN, type Endpoint } from './values';

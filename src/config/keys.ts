@@ -9,6 +9,7 @@ import { z } from 'zod';
 import {
   formatByteSize,
   parseByteSize,
+  formatEndpoint,
   parseDurationMs,
   parseEndpoint,
   UUID_PATTERN,
@@ -186,6 +187,7 @@ export function endpoint(description: KeyDescription): z.ZodType<Endpoint, strin
   return key(checked(z.string(), parseEndpoint), {
     ...description,
     expected: 'host:port, such as oslo.example.net:9500 or [2001:db8::1]:9500',
+    format: (value) => formatEndpoint(value as Endpoint),
   });
 }
 
@@ -233,6 +235,14 @@ export function withRule<S extends z.ZodType>(
   });
   if (info !== undefined) keyInfos.add(refined, info);
   return refined;
+}
+
+/** A key that may be left out, and has no value then. */
+export function optional<S extends z.ZodType>(schema: S): z.ZodOptional<S> {
+  const info = infoOf(schema);
+  const without = schema.optional();
+  if (info !== undefined) keyInfos.add(without, info);
+  return without;
 }
 
 /** A group that may be left out, as all its keys have defaults. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 
 import { logLevels } from '../telemetry/log';
+import { otherIdMaps, peerIdMap } from './id-map';
 import * as is from './keys';
 import { formatByteSize, GIB, isLoopback, KIB, MIB, TIB } from './values';
 
@@ -96,6 +97,7 @@ const peer = is.group(
     codec: is.oneOf(['auto', 'none', 'lz4', 'zstd'], 'auto', {
       about: 'Compression of what is sent there; auto picks by link, processor and ratio.',
     }),
+    idMap: peerIdMap,
     enabled: is.flag(true, { about: 'false keeps the peer and its cursor but does not connect.' }),
   },
   { about: 'A site to replicate with.' },
@@ -340,6 +342,22 @@ const log = is.group(
   { about: 'Logs: one JSON object a line on standard output.' },
 );
 
+/** A peer's map has its place with the peer. */
+function firstMapOfPeer(
+  maps: readonly { readonly site: number }[],
+  others: readonly { readonly site: number }[],
+): { path: PropertyKey[]; message: string } | undefined {
+  for (const [index, map] of maps.entries()) {
+    const peerIndex = others.findIndex((other) => other.site === map.site);
+    if (peerIndex < 0) continue;
+    const message =
+      `${map.site} is the site of peers[${peerIndex}]: expected its map there, ` +
+      `as peers[${peerIndex}].id_map`;
+    return { path: ['idMaps', index, 'site'], message };
+  }
+  return undefined;
+}
+
 export const configSchema = is.withRule(
   is.group(
     {
@@ -355,6 +373,7 @@ export const configSchema = is.withRule(
       listen: is.optionalGroup(listen),
       tls,
       peers: is.optionalList(peers),
+      idMaps: is.optionalList(otherIdMaps),
       journal: is.optionalGroup(journal),
       checkpoint: is.optionalGroup(checkpoint),
       batch: is.optionalGroup(batch),
@@ -367,11 +386,13 @@ export const configSchema = is.withRule(
     },
     { about: 'One node of ClaudeFS replication.' },
   ),
-  ({ site: own, peers: others }) => {
-    const index = others.findIndex((other) => other.site === own.id);
-    if (index < 0) return undefined;
+  ({ site: own, peers: others, idMaps }) => {
     const message = `${own.id} is this site's own id: expected another site's`;
-    return { path: ['peers', index, 'site'], message };
+    const ofPeer = others.findIndex((other) => other.site === own.id);
+    if (ofPeer >= 0) return { path: ['peers', ofPeer, 'site'], message };
+    const ofMap = idMaps.findIndex((map) => map.site === own.id);
+    if (ofMap >= 0) return { path: ['idMaps', ofMap, 'site'], message };
+    return firstMapOfPeer(idMaps, others);
   },
 );
 

@@ -1,11 +1,12 @@
 /**
  * The journal as a stream of entries: from an LSN, history first, then (if asked) what comes, live.
  * Any number of readers at once; each has its own place and its own pace, and a slow one costs nothing
- * but its place. Entries are as they were appended, each durable.
+ * but its place. Entries are as they were appended, each durable; what is told in them of other sites has
+ * this site's user and group ids.
  */
 import { type DecodedEntry, type Engine, type OriginCursor, decodeFrame } from '../../bindings';
 
-export type TailEngine = Pick<Engine, 'openFeed' | 'onDurable' | 'status'>;
+export type TailEngine = Pick<Engine, 'openFeed' | 'onDurable' | 'status' | 'withLocalIds'>;
 
 export interface TailOptions {
   /** The first LSN wanted, of this node's own journal. Default 1n. */
@@ -81,7 +82,7 @@ export async function* tailBatches(
         continue;
       }
       const entries = [...(await decodeFrame(sealed.bytes))].filter(wanted);
-      if (entries.length > 0) yield entries;
+      if (entries.length > 0) yield entries.map((entry) => engine.withLocalIds(entry));
     }
   } finally {
     unsubscribe();

@@ -188,7 +188,7 @@ test('SIGHUP takes over live keys, and keeps the old ones when the file is wrong
     );
     await hangUp(
       text.replace('  # level: info', '  level: debug'),
-      /"level":"debug","msg":"took over/,
+      /"changed":\["log\.level"\],"msg":"took over/,
     );
   } finally {
     writeFileSync(config, text);

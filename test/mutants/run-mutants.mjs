@@ -29,6 +29,7 @@ const NATIVE_TESTS = [
   'Sites',
   'Conflict',
   'Forget',
+  'IdMaps',
 ];
 
 const folder = join(root, 'test', 'mutants');

@@ -41,6 +41,7 @@ inline constexpr size_t kControlTextBytesMax = 1024;
 inline constexpr size_t kControlDepthMax =
     8;  // control, its message, cursors, shards: nothing nests deeper
 inline constexpr size_t kControlTablesMax = kOriginsMax + 8;
+inline constexpr size_t kIdRangesMax = 1024;  // of user ids, and of group ids, in one map
 
 // The log.
 inline constexpr size_t kSegmentBytesDefault = 64 * 1024 * 1024;
@@ -77,6 +78,7 @@ inline constexpr size_t kAddonJobsMax = 4096;
 static_assert(kEntryPayloadBytesMax > 2 * (kXattrValueBytesMax + kXattrKeyBytesMax + 64) +
                                           kConflictPathBytesMax + 2 * 24 * kConflictSeenMax + 80);
 static_assert(kFrameRawBytesMax > kFrameRawBytesTarget + 64 + kEntryPayloadBytesMax);
+static_assert(kControlBytesMax > 2 * 12 * kIdRangesMax + 256);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
 static_assert(kGroupBytesMax <= kRecordBytesMax);
 static_assert(kGroupBytesMax + 4 * kBlockBytes <= kSegmentBytesMin);

@@ -322,6 +322,12 @@ Status Admission::AdmitChange(const OpView& op, int64_t now_ns, Inode* inode) {
     mode &= kPermissionBits;
   }
   *inode = object.value();
+  if ((given.mask() & kFieldOwner) != 0 && (given.uid() == kKeep32 || given.gid() == kKeep32)) {
+    // The half that is kept becomes one of ours with this change.
+    const Owner kept = id_maps_->Get()->Local(target.owner_site, {target.uid, target.gid});
+    target.uid = kept.uid;
+    target.gid = kept.gid;
+  }
   EntryPayload parts;
   parts.attributes = Completed(given, mode, kind, target, now_ns);
   Add(op, kind, *inode, target.has_removed_link ? 0 : kEntryAssertsLinks, parts);

@@ -10,6 +10,7 @@
 
 #include "base/entry.h"
 #include "base/status.h"
+#include "engine/id_maps.h"
 #include "engine/metadata.h"
 #include "engine/op_batch.h"
 #include "state/state.h"
@@ -41,9 +42,9 @@ class Admission {
  public:
   enum class Outcome { kEntries, kDuplicate, kUnchanged };
 
-  // Borrows both; reads the state, mints inode numbers in the metadata, changes nothing else.
-  Admission(const State* state, Metadata* metadata, Origin origin)
-      : state_(state), metadata_(metadata), origin_(origin) {}
+  // Borrows all; reads state and maps, mints inode numbers in the metadata, changes nothing else.
+  Admission(const State* state, Metadata* metadata, const CurrentIdMaps* id_maps, Origin origin)
+      : state_(state), metadata_(metadata), id_maps_(id_maps), origin_(origin) {}
 
   // With kEntries, drafts() are to be stamped, merged and journaled in order, and the shard's mark
   // raised to their seq. *inode is the object's. `now_ns` is for times that were not given.
@@ -91,6 +92,7 @@ class Admission {
 
   const State* const state_;
   Metadata* const metadata_;
+  const CurrentIdMaps* const id_maps_;
   const Origin origin_;
   std::vector<Draft> drafts_;
   std::vector<std::vector<uint8_t>> payloads_;  // one a draft, reused

@@ -23,7 +23,7 @@ Committer::Committer(const Uuid& cluster, const Origin& origin, Replica* replica
       books_(books),
       log_(log),
       sweeper_(replica, books),
-      admission_(replica->state.get(), &replica->metadata, origin) {}
+      admission_(replica->state.get(), &replica->metadata, &replica->id_maps, origin) {}
 
 Committer::~Committer() { Stop(); }
 

@@ -34,7 +34,7 @@ void ConflictRecorder::Begin(const Origin& origin, const EntryView& entry) {
 
 void ConflictRecorder::OnLoss(const Loss& loss) {
   loser_payload_.clear();
-  EncodePayload(loss.op, loss.parts, &loser_payload_);
+  EncodePayload(loss.op, InOwnIds(loss), &loser_payload_);
   const std::string path = PathOf(loss);
   const EntryHeader& header = *entry_.header;
   Conflict conflict;
@@ -59,6 +59,22 @@ void ConflictRecorder::OnLoss(const Loss& loss) {
 void ConflictRecorder::PopFront() {
   pending_bytes_ -= pending_.front().payload.size();
   pending_.pop_front();
+}
+
+// What an inode was when its existence lost may have been given its owner by another site. The
+// record is under the stamp of one of ours.
+EntryPayload ConflictRecorder::InOwnIds(const Loss& loss) const {
+  EntryPayload parts = loss.parts;
+  InodeAttributes now;
+  if (loss.lost != Lost::kExistence || !state_->GetAttributes(loss.inode, &now)) return parts;
+  const Owner owner = id_maps_->Get()->Local(now.owner_site, {now.uid, now.gid});
+  parts.attributes = WithOwner(parts.attributes, owner);
+  return parts;
+}
+
+bool ConflictRecorder::IsSameOwner(const Attributes& incoming, uint32_t uid, uint32_t gid) const {
+  const Owner theirs{incoming.uid(), incoming.gid()};
+  return id_maps_->Get()->Local(origin_.site, theirs) == Owner{uid, gid};
 }
 
 std::string ConflictRecorder::PathOf(const Loss& loss) const {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <vector>
 
+#include "engine/id_maps.h"
 #include "frame/frame.h"
 #include "state/state.h"
 
@@ -23,8 +24,9 @@ struct ConflictDraft {
 // Engine thread only.
 class ConflictRecorder : public LossWatch {
  public:
-  // Borrows the state.
-  ConflictRecorder(const State* state, SiteId site) : state_(state), site_(site) {}
+  // Borrows state and maps.
+  ConflictRecorder(const State* state, const CurrentIdMaps* id_maps, SiteId site)
+      : state_(state), id_maps_(id_maps), site_(site) {}
 
   // What this node had seen of other origins when it wrote `from_lsn` and what follows.
   void NoteOwnSection(const Origin& own, Lsn from_lsn, const VersionVector& seen);
@@ -34,6 +36,8 @@ class ConflictRecorder : public LossWatch {
   void BeginSection(const SeenSection& section);
 
   void OnLoss(const Loss& loss) override;
+  // As users of this site see it.
+  bool IsSameOwner(const Attributes& incoming, uint32_t uid, uint32_t gid) const override;
 
   // Oldest first. Whoever takes them makes entries of them.
   bool empty() const { return pending_.empty(); }
@@ -49,10 +53,12 @@ class ConflictRecorder : public LossWatch {
     std::vector<schema::OriginLsn> seen;
   };
 
+  EntryPayload InOwnIds(const Loss& loss) const;
   std::string PathOf(const Loss& loss) const;
   const std::vector<schema::OriginLsn>* SeenBy(const Stamp& stamp) const;
 
   const State* const state_;
+  const CurrentIdMaps* const id_maps_;
   const SiteId site_;
   std::deque<OwnSection> own_sections_;  // the latest
   Origin origin_;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/id_map.h"
 #include "base/limits.h"
 #include "schema/generated/control_generated.h"
 
@@ -69,6 +70,22 @@ Status CheckHeartbeat(const schema::Heartbeat& heartbeat) {
                                      : Status::Ok();
 }
 
+// Ranges that mean something: anything else would be taken up differently by each reader.
+Status CheckIdRanges(const char* field, const flatbuffers::Vector<const schema::IdRange*>* ranges) {
+  if (ranges == nullptr) return Status::Ok();
+  if (ranges->size() > limits::kIdRangesMax) {
+    return TooMany(field, ranges->size(), limits::kIdRangesMax);
+  }
+  std::vector<IdRange> read;
+  for (const schema::IdRange* range : *ranges) {
+    read.push_back({range->from(), range->to(), range->count()});
+  }
+  const Status status = IdMap::Make(std::move(read), kNoId).status();
+  if (status.ok()) return status;
+  return Status(Code::kMalformed,
+                "control message: " + std::string(field) + ": " + status.message());
+}
+
 Status CheckBounds(const schema::Control& control) {
   switch (control.message_type()) {
     case schema::ControlMessage::NONE:
@@ -92,6 +109,9 @@ Status CheckBounds(const schema::Control& control) {
     case schema::ControlMessage::Refuse:
       return CheckText("message", control.message_as_Refuse()->message(),
                        limits::kControlTextBytesMax);
+    case schema::ControlMessage::IdMap:
+      CFS_RETURN_IF_ERROR(CheckIdRanges("uid", control.message_as_IdMap()->uid()));
+      return CheckIdRanges("gid", control.message_as_IdMap()->gid());
     default:
       return Status::Ok();
   }

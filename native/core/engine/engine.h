@@ -19,6 +19,7 @@
 
 #include "base/conflict.h"
 #include "base/entry.h"
+#include "base/id_map.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -174,6 +175,9 @@ struct NamedInode {
   InodeInfo info;
 };
 
+// Whose ids are shown: those of the site that wrote them, or ours, by the maps.
+enum class Ids : uint8_t { kAsWritten, kLocal };
+
 struct Digest {
   uint64_t hi = 0;
   uint64_t lo = 0;
@@ -191,7 +195,7 @@ struct ConflictPlace {
 struct RecordedConflict {
   ConflictPlace place;
   Inode inode = 0;
-  std::vector<uint8_t> payload;  // FORMAT.md, "Conflicts"
+  std::vector<uint8_t> payload;  // FORMAT.md, "Conflicts": ids as the sites of both sides have them
   bool settled = false;
   Settled how = Settled::kAcknowledged;
   Stamp settled_at;
@@ -290,13 +294,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual Result<std::unique_ptr<Feed>> OpenForwardingFeed(
       const std::vector<OriginCursor>& held) = 0;
 
-  // [slow] Each answers kNotFound, kNotDirectory with the path.
+  // How this node shows the ids that other sites wrote, all of them anew: what names and inodes
+  // look like, and the half of an owner that a change keeps, from now on. Entries and state stay as
+  // they are. kInvalidArgument for a site twice, or our own.
+  virtual Status SetIdMaps(std::vector<SiteIdMap> maps) = 0;
+  // What `owner` is here that `writer` wrote.
+  virtual Owner LocalOwner(SiteId writer, const Owner& owner) const = 0;
+
+  // [slow] Each answers kNotFound, kNotDirectory with the path; ids are ours, by the maps.
   virtual Result<InodeInfo> Lookup(Inode inode) = 0;
   virtual Result<InodeInfo> LookupPath(Bytes path) = 0;
   // Names of a directory in byte order, after `after` (empty: from the first), at most `max`.
   virtual Result<std::vector<NamedInode>> List(Bytes path, Bytes after, size_t max) = 0;
-  // Every visible name in byte order of the whole path, after `after`, at most `max`.
-  virtual Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) = 0;
+  // Every visible name in byte order of the whole path, after `after`, at most `max`. With
+  // kAsWritten the same at every site.
+  virtual Result<std::vector<NamedInode>> Dump(Bytes after, size_t max, Ids ids) = 0;
   virtual Result<Digest> ComputeDigest() = 0;
 
   // [slow] The ledger from after `after` on, ascending, at most `max`.

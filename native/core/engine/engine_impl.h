@@ -37,10 +37,12 @@ class EngineImpl final : public Engine {
   Result<std::unique_ptr<Feed>> OpenFeed(const std::vector<OriginCursor>& held) override;
   Result<std::unique_ptr<Feed>> OpenForwardingFeed(const std::vector<OriginCursor>& held) override;
 
+  Status SetIdMaps(std::vector<SiteIdMap> maps) override;
+  Owner LocalOwner(SiteId writer, const Owner& owner) const override;
   Result<InodeInfo> Lookup(Inode inode) override;
   Result<InodeInfo> LookupPath(Bytes path) override;
   Result<std::vector<NamedInode>> List(Bytes path, Bytes after, size_t max) override;
-  Result<std::vector<NamedInode>> Dump(Bytes after, size_t max) override;
+  Result<std::vector<NamedInode>> Dump(Bytes after, size_t max, Ids ids) override;
   Result<Digest> ComputeDigest() override;
 
   Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;

@@ -1,4 +1,5 @@
 // The engine's looks at the state: lookups, listings, dumps, digests. All under a shared lock.
+#include <set>
 #include <shared_mutex>
 
 #include "engine/engine_impl.h"
@@ -9,14 +10,15 @@ namespace cfsrepl {
 namespace {
 
 template <typename Source>  // InodeView and DumpedName show the same things under the same names
-InodeInfo ToInfo(const Source& source) {
+InodeInfo ToInfo(const Source& source, const IdMaps& id_maps) {
   const InodeAttributes& attributes = source.attributes;
   InodeInfo info;
   info.inode = attributes.inode;
   info.kind = attributes.kind;
   info.mode = attributes.mode;
-  info.uid = attributes.uid;
-  info.gid = attributes.gid;
+  const Owner owner = id_maps.Local(attributes.owner_site, {attributes.uid, attributes.gid});
+  info.uid = owner.uid;
+  info.gid = owner.gid;
   info.size = attributes.size;
   info.extent_ref = attributes.extent_ref;
   info.atime_ns = attributes.atime_ns;
@@ -46,12 +48,29 @@ std::vector<std::string> PathsOf(const State& state, const InodeView& view) {
 
 }  // namespace
 
+Status EngineImpl::SetIdMaps(std::vector<SiteIdMap> maps) {
+  std::set<SiteId> sites{options_.site};
+  for (const SiteIdMap& map : maps) {
+    if (sites.insert(map.site).second) continue;
+    return Status(
+        Code::kInvalidArgument,
+        "a map of ids for site " + std::to_string(map.site) +
+            (map.site == options_.site ? ", which is this one" : ", which has one already"));
+  }
+  parts_.replica->id_maps.Set(std::make_shared<const IdMaps>(std::move(maps)));
+  return Status::Ok();
+}
+
+Owner EngineImpl::LocalOwner(SiteId writer, const Owner& owner) const {
+  return parts_.replica->id_maps.Get()->Local(writer, owner);
+}
+
 // The caller holds the lock.
 Result<InodeInfo> EngineImpl::Describe(Inode inode) {
   const State& state = *parts_.replica->state;
   Result<InodeView> view = state.GetInode(inode);
   if (!view.ok()) return view.status();
-  InodeInfo info = ToInfo(view.value());
+  InodeInfo info = ToInfo(view.value(), *parts_.replica->id_maps.Get());
   info.paths = PathsOf(state, view.value());
   return info;
 }
@@ -82,16 +101,17 @@ Result<std::vector<NamedInode>> EngineImpl::List(Bytes path, Bytes after, size_t
   if (entry->kind != Kind::kDirectory) {
     return Status(Code::kNotDirectory, QuoteBytes(path) + " is not a directory");
   }
+  const auto id_maps = parts_.replica->id_maps.Get();
   std::vector<NamedInode> names;
   for (const ListedName& listed : state.ListDirectory(entry->inode, after, max)) {
     Result<InodeView> view = state.GetInode(listed.entry.inode);
     if (!view.ok()) return view.status();
-    names.push_back({listed.name, ToInfo(view.value())});
+    names.push_back({listed.name, ToInfo(view.value(), *id_maps)});
   }
   return names;
 }
 
-Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
+Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max, Ids ids) {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return EngineClosed();
   std::vector<DumpedName> dumped;
@@ -99,9 +119,12 @@ Result<std::vector<NamedInode>> EngineImpl::Dump(Bytes after, size_t max) {
     std::shared_lock lock(parts_.replica->mutex);
     parts_.replica->state->Dump(after, max, &dumped);
   }
+  const IdMaps as_written;
+  const auto current = parts_.replica->id_maps.Get();
+  const IdMaps& id_maps = ids == Ids::kLocal ? *current : as_written;
   std::vector<NamedInode> names;
   names.reserve(dumped.size());
-  for (DumpedName& name : dumped) names.push_back({std::move(name.path), ToInfo(name)});
+  for (DumpedName& name : dumped) names.push_back({std::move(name.path), ToInfo(name, id_maps)});
   return names;
 }
 

@@ -26,12 +26,13 @@ struct Replica {
       : site(site),
         state(std::make_unique<State>()),
         metadata(shard_count),
-        recorder(state.get(), site) {}
+        recorder(state.get(), &id_maps, site) {}
 
   const SiteId site;
   std::unique_ptr<State> state;
   std::shared_mutex mutex;  // of *state
   Metadata metadata;
+  CurrentIdMaps id_maps;  // any thread
   ConflictRecorder recorder;
   uint64_t unknown_entries = 0;
   // Whoever holds this keeps what is gone from being forgotten: a checkpoint must have the

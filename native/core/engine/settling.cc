@@ -47,6 +47,12 @@ Status Admission::AddRestored(const OpView& op, const Conflict& conflict) {
   const bool is_gone = inode != kRootInode && !state_->PathOf(inode).ok();
   Result<EntryPayload> parts = PartsOf(loser, inode);
   if (!parts.ok()) return parts.status();
+  // The entry will be one of this site's, and so in its ids.
+  if ((parts->attributes.mask() & kFieldOwner) != 0) {
+    const Owner owner{parts->attributes.uid(), parts->attributes.gid()};
+    parts->attributes =
+        WithOwner(parts->attributes, id_maps_->Get()->Local(loser.stamp.origin.site, owner));
+  }
   if (loser.op == Op::Unlink || loser.op == Op::Rmdir) {
     if (!is_gone) AddRaw(op, loser.op, inode, 0, loser.payload);
     return Status::Ok();
@@ -78,7 +84,7 @@ Status Admission::AddRestored(const OpView& op, const Conflict& conflict) {
   ChangeTarget target;
   const bool known = state_->GetChangeTarget(inode, &target);
   const bool asserts = loser.asserts_links && known && !target.has_removed_link;
-  AddRaw(op, loser.op, inode, asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, loser.payload);
+  Add(op, loser.op, inode, asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, parts.value());
   return Status::Ok();
 }
 
@@ -89,9 +95,10 @@ Status Admission::AddRevival(const OpView& op, Inode inode, const Place& place) 
   Result<Inode> parent = AddRevivedDirectory(op, place.parent);
   if (!parent.ok()) return parent.status();
   const InodeAttributes& now = view->attributes;
+  const Owner owner = id_maps_->Get()->Local(now.owner_site, {now.uid, now.gid});
   EntryPayload parts;
   parts.attributes =
-      Attributes(kFieldsAll, now.mode, now.uid, now.gid, now.size, now.extent_ref, now.atime_ns,
+      Attributes(kFieldsAll, now.mode, owner.uid, owner.gid, now.size, now.extent_ref, now.atime_ns,
                  now.mtime_ns, now.rdev, now.file_flags, now.project, 0);
   parts.target = AsBytes(view->target);
   parts.parent = parent.value();

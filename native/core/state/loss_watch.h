@@ -28,6 +28,11 @@ class LossWatch {
  public:
   virtual ~LossWatch() = default;
   virtual void OnLoss(const Loss& loss) = 0;
+  // Whether the entry being merged gives an inode the owner that it has already, by a change of
+  // ours: ids of two sites may differ and mean one user, or the reverse.
+  virtual bool IsSameOwner(const Attributes& incoming, uint32_t uid, uint32_t gid) const {
+    return incoming.uid() == uid && incoming.gid() == gid;
+  }
 
   // The changes up to seen(origin) are what the writer had seen. kLsnMax: not ours to record.
   // By index in the state's origins; those that it learns of later pass.

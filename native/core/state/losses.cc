@@ -5,12 +5,13 @@
 namespace cfsrepl {
 namespace {
 
-bool HasValueOf(const InodeRecord& inode, int field, const Attributes& incoming) {
+bool HasValueOf(const InodeRecord& inode, int field, const Attributes& incoming,
+                const LossWatch& watch) {
   switch (1u << field) {
     case kFieldMode:
       return inode.mode == (incoming.mode() & 07777);
     case kFieldOwner:
-      return inode.uid == incoming.uid() && inode.gid == incoming.gid();
+      return watch.IsSameOwner(incoming, inode.uid, inode.gid);
     case kFieldSize:
       return inode.size == incoming.size() && inode.extent_ref == incoming.extent_ref();
     case kFieldAtime:
@@ -37,7 +38,7 @@ void LossFinder::BeforeFields(uint32_t inode, const Attributes& incoming,
     if (!Unseen(record.stamps[field])) [[likely]]
       continue;
     if (!store_->origins.Newer(stamp, record.stamps[field])) continue;
-    if (!HasValueOf(record, field, incoming)) lost |= 1u << field;
+    if (!HasValueOf(record, field, incoming, *watch_)) lost |= 1u << field;
   }
   if (lost != 0) [[unlikely]]
     LoseFields(inode, lost, 0, {});

@@ -52,6 +52,7 @@ struct InodeAttributes {
   uint32_t mode = 0;  // type and permission bits, as stat gives them
   uint32_t uid = 0;
   uint32_t gid = 0;
+  SiteId owner_site = 0;  // whose ids those two are: that of the site that wrote them; 0: none did
   uint64_t size = 0;
   uint64_t extent_ref = 0;
   int64_t atime_ns = 0;
@@ -75,6 +76,7 @@ struct ChangeTarget {
   uint32_t uid = 0, gid = 0;
   uint32_t file_flags = 0, project = 0;
   uint64_t size = 0, extent_ref = 0;
+  SiteId owner_site = 0;  // as in InodeAttributes
 };
 
 struct NamedValue {

@@ -68,6 +68,12 @@ bool HasRemovedLink(const Store& store, const InodeRecord& inode) {
   return false;
 }
 
+// The site that wrote uid and gid; 0 if none did.
+SiteId OwnerSite(const Store& store, const InodeRecord& inode) {
+  static_assert(kFieldOwner == 1u << 1);
+  return store.origins.Get(inode.stamps[1].source.origin()).site;
+}
+
 void FillAttributes(const Store& store, const InodeRecord& inode, InodeAttributes* out) {
   *out = {};
   out->inode = inode.inode;
@@ -75,6 +81,7 @@ void FillAttributes(const Store& store, const InodeRecord& inode, InodeAttribute
   out->mode = ModeOfKind(inode.kind) | inode.mode;
   out->uid = inode.uid;
   out->gid = inode.gid;
+  out->owner_site = OwnerSite(store, inode);
   out->size = inode.size;
   out->extent_ref = inode.extent_ref;
   out->atime_ns = inode.atime_ns;
@@ -288,10 +295,15 @@ bool State::GetChangeTarget(Inode inode, ChangeTarget* out) const {
   const uint32_t slot = store_->FindInode(inode);
   if (slot == 0 || store_->inodes[slot].kind == Kind::kNone) return false;
   const InodeRecord& record = store_->inodes[slot];
-  *out = {record.kind,       HasRemovedLink(*store_, record),
-          record.uid,        record.gid,
-          record.file_flags, record.project,
-          record.size,       record.extent_ref};
+  *out = {record.kind,
+          HasRemovedLink(*store_, record),
+          record.uid,
+          record.gid,
+          record.file_flags,
+          record.project,
+          record.size,
+          record.extent_ref,
+          OwnerSite(*store_, record)};
   return true;
 }
 

@@ -50,6 +50,11 @@ struct DrainDoneBuilder;
 struct Refuse;
 struct RefuseBuilder;
 
+struct IdRange;
+
+struct IdMap;
+struct IdMapBuilder;
+
 struct Control;
 struct ControlBuilder;
 
@@ -144,11 +149,12 @@ enum class ControlMessage : uint8_t {
   Drain = 6,
   DrainDone = 7,
   Refuse = 8,
+  IdMap = 9,
   MIN = NONE,
-  MAX = Refuse
+  MAX = IdMap
 };
 
-inline const ControlMessage (&EnumValuesControlMessage())[9] {
+inline const ControlMessage (&EnumValuesControlMessage())[10] {
   static const ControlMessage values[] = {
     ControlMessage::NONE,
     ControlMessage::Hello,
@@ -158,13 +164,14 @@ inline const ControlMessage (&EnumValuesControlMessage())[9] {
     ControlMessage::HeartbeatReply,
     ControlMessage::Drain,
     ControlMessage::DrainDone,
-    ControlMessage::Refuse
+    ControlMessage::Refuse,
+    ControlMessage::IdMap
   };
   return values;
 }
 
 inline const char * const *EnumNamesControlMessage() {
-  static const char * const names[10] = {
+  static const char * const names[11] = {
     "NONE",
     "Hello",
     "Ready",
@@ -174,13 +181,14 @@ inline const char * const *EnumNamesControlMessage() {
     "Drain",
     "DrainDone",
     "Refuse",
+    "IdMap",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameControlMessage(ControlMessage e) {
-  if (flatbuffers::IsOutRange(e, ControlMessage::NONE, ControlMessage::Refuse)) return "";
+  if (flatbuffers::IsOutRange(e, ControlMessage::NONE, ControlMessage::IdMap)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesControlMessage()[index];
 }
@@ -219,6 +227,10 @@ template<> struct ControlMessageTraits<cfsrepl::schema::DrainDone> {
 
 template<> struct ControlMessageTraits<cfsrepl::schema::Refuse> {
   static const ControlMessage enum_value = ControlMessage::Refuse;
+};
+
+template<> struct ControlMessageTraits<cfsrepl::schema::IdMap> {
+  static const ControlMessage enum_value = ControlMessage::IdMap;
 };
 
 bool VerifyControlMessage(flatbuffers::Verifier &verifier, const void *obj, ControlMessage type);
@@ -299,6 +311,35 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) AuditHead FLATBUFFERS_FINAL_CLASS {
   }
 };
 FLATBUFFERS_STRUCT_END(AuditHead, 40);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(4) IdRange FLATBUFFERS_FINAL_CLASS {
+ private:
+  uint32_t from_;
+  uint32_t to_;
+  uint32_t count_;
+
+ public:
+  IdRange()
+      : from_(0),
+        to_(0),
+        count_(0) {
+  }
+  IdRange(uint32_t _from, uint32_t _to, uint32_t _count)
+      : from_(flatbuffers::EndianScalar(_from)),
+        to_(flatbuffers::EndianScalar(_to)),
+        count_(flatbuffers::EndianScalar(_count)) {
+  }
+  uint32_t from() const {
+    return flatbuffers::EndianScalar(from_);
+  }
+  uint32_t to() const {
+    return flatbuffers::EndianScalar(to_);
+  }
+  uint32_t count() const {
+    return flatbuffers::EndianScalar(count_);
+  }
+};
+FLATBUFFERS_STRUCT_END(IdRange, 12);
 
 struct OriginCursor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef OriginCursorBuilder Builder;
@@ -1234,6 +1275,95 @@ inline flatbuffers::Offset<Refuse> CreateRefuseDirect(
       message__);
 }
 
+struct IdMap FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef IdMapBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_UID = 4,
+    VT_GID = 6,
+    VT_DEFAULT_UID = 8,
+    VT_DEFAULT_GID = 10
+  };
+  const flatbuffers::Vector<const cfsrepl::schema::IdRange *> *uid() const {
+    return GetPointer<const flatbuffers::Vector<const cfsrepl::schema::IdRange *> *>(VT_UID);
+  }
+  const flatbuffers::Vector<const cfsrepl::schema::IdRange *> *gid() const {
+    return GetPointer<const flatbuffers::Vector<const cfsrepl::schema::IdRange *> *>(VT_GID);
+  }
+  uint32_t default_uid() const {
+    return GetField<uint32_t>(VT_DEFAULT_UID, 4294967295);
+  }
+  uint32_t default_gid() const {
+    return GetField<uint32_t>(VT_DEFAULT_GID, 4294967295);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffset(verifier, VT_UID) &&
+           verifier.VerifyVector(uid()) &&
+           VerifyOffset(verifier, VT_GID) &&
+           verifier.VerifyVector(gid()) &&
+           VerifyField<uint32_t>(verifier, VT_DEFAULT_UID, 4) &&
+           VerifyField<uint32_t>(verifier, VT_DEFAULT_GID, 4) &&
+           verifier.EndTable();
+  }
+};
+
+struct IdMapBuilder {
+  typedef IdMap Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_uid(flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::IdRange *>> uid) {
+    fbb_.AddOffset(IdMap::VT_UID, uid);
+  }
+  void add_gid(flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::IdRange *>> gid) {
+    fbb_.AddOffset(IdMap::VT_GID, gid);
+  }
+  void add_default_uid(uint32_t default_uid) {
+    fbb_.AddElement<uint32_t>(IdMap::VT_DEFAULT_UID, default_uid, 4294967295);
+  }
+  void add_default_gid(uint32_t default_gid) {
+    fbb_.AddElement<uint32_t>(IdMap::VT_DEFAULT_GID, default_gid, 4294967295);
+  }
+  explicit IdMapBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<IdMap> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<IdMap>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<IdMap> CreateIdMap(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::IdRange *>> uid = 0,
+    flatbuffers::Offset<flatbuffers::Vector<const cfsrepl::schema::IdRange *>> gid = 0,
+    uint32_t default_uid = 4294967295,
+    uint32_t default_gid = 4294967295) {
+  IdMapBuilder builder_(_fbb);
+  builder_.add_default_gid(default_gid);
+  builder_.add_default_uid(default_uid);
+  builder_.add_gid(gid);
+  builder_.add_uid(uid);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<IdMap> CreateIdMapDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    const std::vector<cfsrepl::schema::IdRange> *uid = nullptr,
+    const std::vector<cfsrepl::schema::IdRange> *gid = nullptr,
+    uint32_t default_uid = 4294967295,
+    uint32_t default_gid = 4294967295) {
+  auto uid__ = uid ? _fbb.CreateVectorOfStructs<cfsrepl::schema::IdRange>(*uid) : 0;
+  auto gid__ = gid ? _fbb.CreateVectorOfStructs<cfsrepl::schema::IdRange>(*gid) : 0;
+  return cfsrepl::schema::CreateIdMap(
+      _fbb,
+      uid__,
+      gid__,
+      default_uid,
+      default_gid);
+}
+
 struct Control FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef ControlBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -1270,6 +1400,9 @@ struct Control FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   }
   const cfsrepl::schema::Refuse *message_as_Refuse() const {
     return message_type() == cfsrepl::schema::ControlMessage::Refuse ? static_cast<const cfsrepl::schema::Refuse *>(message()) : nullptr;
+  }
+  const cfsrepl::schema::IdMap *message_as_IdMap() const {
+    return message_type() == cfsrepl::schema::ControlMessage::IdMap ? static_cast<const cfsrepl::schema::IdMap *>(message()) : nullptr;
   }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -1310,6 +1443,10 @@ template<> inline const cfsrepl::schema::DrainDone *Control::message_as<cfsrepl:
 
 template<> inline const cfsrepl::schema::Refuse *Control::message_as<cfsrepl::schema::Refuse>() const {
   return message_as_Refuse();
+}
+
+template<> inline const cfsrepl::schema::IdMap *Control::message_as<cfsrepl::schema::IdMap>() const {
+  return message_as_IdMap();
 }
 
 struct ControlBuilder {
@@ -1379,6 +1516,10 @@ inline bool VerifyControlMessage(flatbuffers::Verifier &verifier, const void *ob
     }
     case ControlMessage::Refuse: {
       auto ptr = reinterpret_cast<const cfsrepl::schema::Refuse *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case ControlMessage::IdMap: {
+      auto ptr = reinterpret_cast<const cfsrepl::schema::IdMap *>(obj);
       return verifier.VerifyTable(ptr);
     }
     default: return true;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/id_map.h"
 #include "base/limits.h"
 #include "schema/generated/control_generated.h"
 
@@ -55,9 +56,26 @@ Buffer MakeRefuse(const std::string& text) {
   return Finish(builder, ControlMessage::Refuse, refuse.Union());
 }
 
+Buffer MakeIdMap(const std::vector<schema::IdRange>& uid, const std::vector<schema::IdRange>& gid) {
+  FlatBufferBuilder builder;
+  auto map = schema::CreateIdMapDirect(builder, &uid, &gid, 65534, kNoId);
+  return Finish(builder, ControlMessage::IdMap, map.Union());
+}
+
+uint64_t ReadRanges(const flatbuffers::Vector<const schema::IdRange*>* ranges) {
+  uint64_t sum = 0;
+  if (ranges == nullptr) return sum;
+  for (const schema::IdRange* range : *ranges) sum += range->from() + range->to() + range->count();
+  return sum;
+}
+
 // Reads everything a session would read; under AddressSanitizer this proves "inside the buffer".
 uint64_t ReadAll(const schema::Control& control) {
   uint64_t sum = 0;
+  if (const auto* map = control.message_as_IdMap()) {
+    return map->default_uid() + map->default_gid() + ReadRanges(map->uid()) +
+           ReadRanges(map->gid());
+  }
   const auto* hello = control.message_as_Hello();
   if (hello == nullptr) return sum;
   sum += hello->software()->size() + hello->incarnation() + hello->window_frames();
@@ -137,6 +155,22 @@ TEST(ControlVerify, RefusesImpossibleCursors) {
   EXPECT_EQ(VerifyControl(MakeHello(past_lsn)).code(), Code::kMalformed);
 }
 
+TEST(ControlVerify, TakesOnlyMapsOfIdsThatMeanSomething) {
+  EXPECT_TRUE(VerifyControl(MakeIdMap({}, {})).ok());
+  std::vector<schema::IdRange> most;
+  for (uint32_t id = 0; id < limits::kIdRangesMax; id++) most.emplace_back(id, 7, 1);
+  EXPECT_TRUE(VerifyControl(MakeIdMap(most, most)).ok());
+  most.emplace_back(5000, 7, 1);
+  EXPECT_EQ(VerifyControl(MakeIdMap(most, {})).code(), Code::kTooLarge);
+  const Status overlap = VerifyControl(MakeIdMap({}, {{1000, 0, 10}, {1009, 0, 1}}));
+  EXPECT_EQ(overlap.code(), Code::kMalformed);
+  EXPECT_NE(overlap.message().find("gid: the ids 1000 to 1009 and 1009 to 1009 overlap"),
+            std::string::npos)
+      << overlap.message();
+  EXPECT_EQ(VerifyControl(MakeIdMap({{1, 1, 0}}, {})).code(), Code::kMalformed);
+  EXPECT_EQ(VerifyControl(MakeIdMap({{kNoId - 1, 0, 2}}, {})).code(), Code::kMalformed);
+}
+
 TEST(ControlVerify, RefusesAMessageOfNoKind) {
   FlatBufferBuilder builder;
   auto drain = schema::CreateDrainDone(builder);
@@ -158,9 +192,10 @@ TEST(ControlVerify, WhateverPassesCanBeRead) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   const Buffer hello = MakeHello({});
+  const Buffer id_map = MakeIdMap({{1, 2, 3}, {1000, 2000, 100}}, {{5, 6, 7}});
   int passed_count = 0;
   for (int round = 0; round < 20000; round++) {
-    Buffer mutated = hello;
+    Buffer mutated = round % 2 == 0 ? hello : id_map;
     for (int flips = 1 + static_cast<int>(random() % 4); flips > 0; flips--) {
       mutated[random() % mutated.size()] = static_cast<uint8_t>(random());
     }

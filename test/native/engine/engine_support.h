@@ -150,7 +150,7 @@ inline std::vector<std::string> AllPaths(Engine* engine) {
   std::vector<std::string> paths;
   std::string after;
   for (;;) {
-    auto names = engine->Dump(AsBytes(after), 100);
+    auto names = engine->Dump(AsBytes(after), 100, Ids::kAsWritten);
     EXPECT_TRUE(names.ok()) << names.status().message();
     if (!names.ok() || names->empty()) return paths;
     for (const NamedInode& name : names.value()) paths.push_back(name.path);

@@ -35,7 +35,8 @@ HistorySite::HistorySite(SiteId id, HistoryTools* tools)
 
 void HistorySite::Start(std::unique_ptr<Replica> replica) {
   replica_ = std::move(replica);
-  admission_ = std::make_unique<Admission>(replica_->state.get(), &replica_->metadata, origin_);
+  admission_ = std::make_unique<Admission>(replica_->state.get(), &replica_->metadata,
+                                           &replica_->id_maps, origin_);
   Result<OriginIndex> index = replica_->state->Intern(origin_);
   Require(index.status(), "intern");
   origin_index_ = index.value();

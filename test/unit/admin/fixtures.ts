@@ -141,6 +141,9 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     conflict: notUsed,
     acknowledgeConflict: notUsed,
     restoreConflict: notUsed,
+    config: notUsed,
+    reloadConfig: notUsed,
+    idMaps: notUsed,
     tlsStatus: notUsed,
     ...change,
   };

@@ -63,6 +63,19 @@ test('every message goes over the wire and back', () => {
       },
     },
     { kind: 'heartbeatReply', seq: 5, sentMonoUs: 123, wallUs: 1_700_000_000_000_000 },
+    { kind: 'idMap', map: { uid: [], gid: [] } },
+    {
+      kind: 'idMap',
+      map: {
+        uid: [
+          { from: 4_294_967_293, to: 0, count: 2 },
+          { from: 0, to: 4_294_967_294, count: 1 },
+        ],
+        gid: [{ from: 7, to: 8, count: 9 }],
+        defaultUid: 0,
+        defaultGid: 4_294_967_294,
+      },
+    },
     { kind: 'drain', reason: 'maintenance' },
     { kind: 'drainDone' },
     ...(Object.keys(REFUSE_CODES) as RefusalCode[]).map((code): OutgoingMessage => ({
@@ -147,6 +160,19 @@ test('bytes that are no message are malformed', () => {
       (error) => error instanceof ConduitError && error.code === 'malformed',
     );
   }
+});
+
+test('the largest map of ids fits, one that overlaps is malformed', () => {
+  const uid = Array.from({ length: 1024 }, (_, from) => ({ from, to: 0, count: 1 }));
+  assert.deepEqual(there({ kind: 'idMap', map: { uid, gid: uid } }), {
+    kind: 'idMap',
+    map: { uid, gid: uid },
+  });
+  const twice = [...uid.slice(0, 2), { from: 1, to: 5, count: 1 }];
+  assert.throws(
+    () => there({ kind: 'idMap', map: { uid: [], gid: twice } }),
+    (error) => error instanceof ConduitError && /gid: .* 1 to 1 overlap/.test(error.message),
+  );
 });
 
 test('numbers that cannot be meant are malformed', () => {

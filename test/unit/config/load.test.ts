@@ -44,6 +44,7 @@ test('the least configuration gets every default', (context) => {
       expiryWarnDays: 30,
     },
     peers: [],
+    idMaps: [],
     journal: {
       io: 'auto',
       segmentBytes: 67108864,

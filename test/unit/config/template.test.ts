@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 import { loadConfig, parseConfig, renderTemplate, type ConfigInput } from '../../../src/config';
+import { ID_RANGES_MAX } from '../../../src/config/id-map';
 import * as schema from '../../../src/config/schema';
 import { least, writeConfig } from './fixtures';
 
@@ -54,6 +55,7 @@ test('bounds agree with those of the core', () => {
     return factors.reduce((product, factor) => product * factor, 1);
   };
   assert.equal(schema.SHARDS_MAX, limit('kShardsMax'));
+  assert.equal(ID_RANGES_MAX, limit('kIdRangesMax'));
   assert.equal(schema.SEGMENT_BYTES_MIN, limit('kSegmentBytesMin'));
   assert.equal(schema.SEGMENT_BYTES_MAX, limit('kSegmentBytesMax'));
   assert.equal(schema.FRAME_BYTES_MAX, limit('kFrameRawBytesMax') + limit('kFrameHeaderBytes'));

@@ -6,6 +6,7 @@ import { DrainDone } from '../../cfsrepl/schema/drain-done';
 import { Heartbeat } from '../../cfsrepl/schema/heartbeat';
 import { HeartbeatReply } from '../../cfsrepl/schema/heartbeat-reply';
 import { Hello } from '../../cfsrepl/schema/hello';
+import { IdMap } from '../../cfsrepl/schema/id-map';
 import { Ready } from '../../cfsrepl/schema/ready';
 import { Refuse } from '../../cfsrepl/schema/refuse';
 
@@ -19,13 +20,14 @@ export enum ControlMessage {
   HeartbeatReply = 5,
   Drain = 6,
   DrainDone = 7,
-  Refuse = 8
+  Refuse = 8,
+  IdMap = 9
 }
 
 export function unionToControlMessage(
   type: ControlMessage,
-  accessor: (obj:Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse) => Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse|null
-): Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse|null {
+  accessor: (obj:Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse) => Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse|null
+): Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse|null {
   switch(ControlMessage[type]) {
     case 'NONE': return null; 
     case 'Hello': return accessor(new Hello())! as Hello;
@@ -36,15 +38,16 @@ export function unionToControlMessage(
     case 'Drain': return accessor(new Drain())! as Drain;
     case 'DrainDone': return accessor(new DrainDone())! as DrainDone;
     case 'Refuse': return accessor(new Refuse())! as Refuse;
+    case 'IdMap': return accessor(new IdMap())! as IdMap;
     default: return null;
   }
 }
 
 export function unionListToControlMessage(
   type: ControlMessage, 
-  accessor: (index: number, obj:Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse) => Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse|null, 
+  accessor: (index: number, obj:Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse) => Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse|null, 
   index: number
-): Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|Ready|Refuse|null {
+): Ack|Drain|DrainDone|Heartbeat|HeartbeatReply|Hello|IdMap|Ready|Refuse|null {
   switch(ControlMessage[type]) {
     case 'NONE': return null; 
     case 'Hello': return accessor(index, new Hello())! as Hello;
@@ -55,6 +58,7 @@ export function unionListToControlMessage(
     case 'Drain': return accessor(index, new Drain())! as Drain;
     case 'DrainDone': return accessor(index, new DrainDone())! as DrainDone;
     case 'Refuse': return accessor(index, new Refuse())! as Refuse;
+    case 'IdMap': return accessor(index, new IdMap())! as IdMap;
     default: return null;
   }
 }
