@@ -34,11 +34,12 @@ function stopSignal(log: Log): Promise<string> {
 }
 
 /** The keys that a running node takes over, and what they are. */
-function liveKeys({ log, audit }: Config): Record<string, string | number> {
+function liveKeys({ log, audit, clock }: Config): Record<string, string | number> {
   return {
     'log.level': log.level,
     'audit.retention_days': audit.retentionDays,
     'audit.retention_bytes': audit.retentionBytes,
+    'clock.drift_limit_ms': clock.driftLimitMs,
   };
 }
 
@@ -54,6 +55,7 @@ function reloadOnHangup(file: string, config: Config, opening: Promise<Node>, lo
         .filter(([key, value]) => live[key] !== value)
         .map(([key, value]) => [key, `${live[key] ?? ''} -> ${value}`]);
       log.setLevel(next.log.level);
+      node.setDriftLimit(next.clock.driftLimitMs);
       node.audit.configReloaded(next, Object.fromEntries(changes) as Record<string, string>);
       live = nextLive;
       const { level } = next.log;

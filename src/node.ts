@@ -38,6 +38,7 @@ import {
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import type { NodeAudit } from './node-audit';
+import { NodeClocks, type QuarantinedPeer, type ReleasedQuarantine } from './node-clocks';
 import type { NodeEvents } from './node-events';
 import { conduitSettings, senderSettings } from './node-settings';
 import { JournalStanding } from './node-standing';
@@ -97,6 +98,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #tails = new AbortController();
   #conduit: Conduit | undefined;
   readonly #standing: JournalStanding;
+  readonly #clocks: NodeClocks;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `open`. Engine and audit become the node's. */
@@ -124,6 +126,12 @@ export class Node extends EventEmitter<NodeEvents> {
       isHeard: () => this.listenerCount('conflict') > 0,
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
       refusal: () => this.#standing.refusal,
+    });
+    this.#clocks = new NodeClocks({
+      driftLimitMs: config.clock.driftLimitMs,
+      audit,
+      log,
+      onQuarantine: (event) => this.emit('quarantine', event),
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     engine.setPeers(config.peers.map((peer) => peer.site));
@@ -281,6 +289,24 @@ export class Node extends EventEmitter<NodeEvents> {
     return this.#peer(peer).sync.waitFor(lsn);
   }
 
+  /** The peers of which something is held back, as it is stamped too far ahead of this node's clock. */
+  quarantine(): QuarantinedPeer[] {
+    return this.#clocks.quarantined(this.#peers.values());
+  }
+
+  /**
+   * Takes what of a peer is held back, and what it has written by now. Throws for a site that is no
+   * peer, and NotFoundError if nothing of it is held back.
+   */
+  releaseQuarantine(site: number): ReleasedQuarantine {
+    return this.#clocks.release(this.#peer(site));
+  }
+
+  /** How far ahead of this node's clock a stamp may be, from now on: `clock.drift_limit_ms`. */
+  setDriftLimit(ms: number): void {
+    this.#clocks.setDriftLimit(ms, this.#peers.values());
+  }
+
   /** How a peer is doing; of this node's own site: how its journal is. */
   siteHealth(site: number): { state: NodeHealth['state']; detail: string } {
     if (site !== this.config.site.id) {
@@ -299,6 +325,7 @@ export class Node extends EventEmitter<NodeEvents> {
   /** Everything this node knows of itself at this moment. Costs some tens of microseconds. */
   status(): NodeStatus {
     const { config } = this;
+    const engine = this.#engineStatus();
     return {
       site: config.site.id,
       name: config.site.name,
@@ -309,7 +336,8 @@ export class Node extends EventEmitter<NodeEvents> {
       listening: this.listening,
       startedUnixMs: this.#startedUnixMs,
       unixMs: Date.now(),
-      engine: this.#engineStatus(),
+      engine,
+      clock: this.#clocks.status(engine),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
       audit: this.audit.status,
       strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
@@ -355,6 +383,8 @@ export class Node extends EventEmitter<NodeEvents> {
       settings: senderSettings(this.config, config),
       budget,
       nowMs: () => performance.now(),
+      clocks: this.#clocks,
+      ...this.#clocks.listenersFor(config),
       idleCores: () => this.#cpu.idleCores(),
       onApplied: (result) => this.#onApplied(result),
       onForks: (session, forks) => this.#standing.onForks(session, forks),
@@ -404,6 +434,7 @@ export class Node extends EventEmitter<NodeEvents> {
       ...peer,
       counters: this.#conduit?.counters(peer.config.site),
       heartbeatTimeoutMs: this.config.conduit.heartbeatTimeoutMs,
+      driftLimitMs: this.#clocks.driftLimitMs(),
       nowUnixMs: Date.now(),
     });
   }

@@ -23,6 +23,8 @@ export interface FrameInfo extends Origin {
   readonly clusterUuid: string;
   readonly firstLsn: bigint;
   readonly lastLsn: bigint;
+  /** No entry has a greater HLC. */
+  readonly hlcMax: bigint;
   readonly epoch: bigint;
   readonly entryCount: number;
   /** Header and stored body: the length of the whole frame. */

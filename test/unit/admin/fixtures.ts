@@ -71,6 +71,7 @@ export const nodeStatus: NodeStatus = {
   startedUnixMs: 1_000_000,
   unixMs: 1_060_000,
   engine: engineStatus,
+  clock: { driftLimitMs: 500, hlcAheadMs: 0 },
   peers: [],
   audit: {
     seq: 5,
@@ -139,6 +140,8 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     conflict: notUsed,
     acknowledgeConflict: notUsed,
     restoreConflict: notUsed,
+    quarantine: notUsed,
+    releaseQuarantine: notUsed,
     tlsStatus: notUsed,
     ...change,
   };
