@@ -39,6 +39,7 @@ export function peerStatusOf(sources: PeerSources): PeerStatus {
   const heard = session?.health();
   const { quarantine } = sync;
   const verdict = judgePeer({
+    site: config.site,
     connected: session !== undefined,
     silentMs: heard?.silentMs ?? 0,
     heartbeatTimeoutMs: sources.heartbeatTimeoutMs,

@@ -4,6 +4,7 @@ import type { QuarantineStatus } from '../telemetry/node-status';
 export type HealthState = 'HEALTHY' | 'DEGRADED' | 'DOWN';
 
 export interface PeerVitals {
+  readonly site: number;
   readonly connected: boolean;
   /** Since anything was heard of a connected peer. */
   readonly silentMs: number;
@@ -63,16 +64,16 @@ function skewDetail({ clockSkewMs = 0 }: PeerVitals): string {
 }
 
 function quarantineDetail(vitals: PeerVitals): string {
-  const { waiting } = vitals.quarantine;
-  const limit = `the drift limit is ${vitals.driftLimitMs} ms`;
-  const skew = vitals.clockSkewMs === undefined ? '' : `; ${skewDetail(vitals)}`;
-  if (waiting === undefined) {
-    return `entries it sent were held back within the last minute: stamped ahead of our clock, ${limit}${skew}`;
+  const { site, driftLimitMs, clockSkewMs, quarantine } = vitals;
+  const limit = `beyond the drift limit of ${driftLimitMs} ms`;
+  const skew = clockSkewMs === undefined ? '' : `; ${skewDetail(vitals)}`;
+  if (quarantine.waiting === undefined) {
+    return `within the last minute it sent what is stamped ${limit}, which was held back${skew}`;
   }
-  const ahead = Math.round(waiting.aheadMs);
+  const ahead = Math.round(quarantine.waiting.aheadMs);
   return (
-    `${waiting.frames} frames it sent are held back: stamped ${ahead} ms ahead of our clock, ` +
-    `${limit}${skew}. Correct the clock that is wrong; accept them with quarantine release`
+    `what it sends is held back: stamped ${ahead} ms ahead of our clock, ${limit}${skew}. Set the clock ` +
+    `that is wrong, or accept it: cfs admin replication quarantine release ${site}`
   );
 }
 

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { QuarantineEvent } from '../../src';
 import { cfs } from '../unit/cli/fixtures';
 import { schemaFaults } from './cli-openapi';
 import { type Agent, Cluster, levelled, waitUntil } from './support/cluster';
@@ -137,8 +138,11 @@ const chmod = (path: string, mode: number): object => ({ op: 'setattr', path, mo
 /** Everything that an operator may look at tells of it. */
 async function assertAlarmed(agent: Agent, peer: number, skew: RegExp): Promise<void> {
   const health = await run(agent, 'health', '--detailed');
-  assert.match(health, new RegExp(`site-${peer} +DEGRADED +\\d+ frames it sent are held back`));
-  assert.match(health, /stamped 3[56]\d{5} ms ahead of our clock, the drift limit is 500 ms/);
+  assert.match(health, new RegExp(`site-${peer} +DEGRADED +what it sends is held back: `));
+  assert.match(
+    health,
+    /stamped 3[56]\d{5} ms ahead of our clock, beyond the drift limit of 500 ms/,
+  );
   assert.match(health, skew);
   const document: unknown = await json(agent, '/replication/health');
   assert.deepEqual(schemaFaults(document, 'Health'), []);
@@ -214,7 +218,7 @@ for (const [title, spec] of [
   });
 }
 
-test('what is held back survives kill -9 of either side, and an orderly stop of the other', async (t) => {
+test('what is held back survives kill -9 of either side, and an orderly stop of either', async (t) => {
   const { cluster, right, wrong, clock } = await start(t, AHEAD);
   await append(wrong, create('/a'));
   await heldBack(right);
@@ -231,9 +235,14 @@ test('what is held back survives kill -9 of either side, and an orderly stop of 
   assert.ok(performance.now() - before < 2500, 'nobody waits for what waits');
   const last = await cluster.spawn(2, {}, clock.env);
   await heldBack(again);
-  await run(again, 'quarantine', 'release', '2');
-  await assertSame(again, last, 0);
-  assert.deepEqual([...(await again.names())].sort(), ['/a', '/b']);
+  const beforeOurs = performance.now();
+  await again.kill('SIGTERM');
+  assert.ok(performance.now() - beforeOurs < 2500, 'nor here');
+  const ours = await cluster.spawn(1);
+  await heldBack(ours);
+  await run(ours, 'quarantine', 'release', '2');
+  await assertSame(ours, last, 0);
+  assert.deepEqual([...(await ours.names())].sort(), ['/a', '/b']);
 });
 
 test('a clock that jumps back an hour, and is put right: stamps go on, all is taken by itself', async (t) => {
@@ -263,6 +272,29 @@ test('a clock that jumps back an hour, and is put right: stamps go on, all is ta
   await nothingHeldBack(wrong);
   await assertSame(right, wrong, 0);
   assert.equal(await modeOf(wrong, '/file'), 0o603);
+});
+
+test('a clock that was an hour ahead and is set: one release at each site is enough', async (t) => {
+  const { right, wrong, clock } = await start(t, AHEAD);
+  await append(wrong, create('/a'));
+  await heldBack(right);
+  clock.set(RIGHT);
+  await skewMeasured(right, 0);
+  await append(wrong, create('/b'));
+  assert.equal((await quarantine(right)).peers.length, 1, 'what it writes still is stamped ahead');
+  assert.match(await run(wrong, 'health'), /hlc ahead of wall clock by 3[56]\d{5} ms/);
+  await run(right, 'quarantine', 'release', '2');
+  await levelled(right, wrong);
+  // What the other has seen, it is stamped after.
+  await append(right, create('/c'));
+  await heldBack(wrong);
+  await run(wrong, 'quarantine', 'release', '1');
+  for (let i = 0; i < 100; i++) {
+    await append(right, create(`/c${i}`));
+    await append(wrong, create(`/a${i}`));
+  }
+  await assertSame(right, wrong, 0);
+  assert.equal((await right.names()).size, 203);
 });
 
 test('a clock that runs 20 % fast: held back until a wider limit is set live', async (t) => {
@@ -298,6 +330,33 @@ test('a clock that runs 20 % fast: held back until a wider limit is set live', a
     await run(right, 'audit', '--filter', 'config.reloaded'),
     /drift_limit_ms="?500 -> 3600000/,
   );
+});
+
+test('a library is told, and releases or widens the limit itself', async (t) => {
+  const cluster = await Cluster.make(t, 2);
+  const node = await cluster.open(1);
+  const events: QuarantineEvent[] = [];
+  node.on('quarantine', (event) => events.push(event));
+  const wrong = await cluster.spawn(2, {}, new WrongClock(cluster, 2, AHEAD).env);
+  await append(wrong, create('/a'));
+  await waitUntil('it is told', () => events.length > 0);
+  const [held] = node.quarantine();
+  assert.deepEqual([held?.site, held?.name, held?.frames, held?.ofSite], [2, 'site-2', 1, 2]);
+  assert.deepEqual([events[0]?.held, events[0]?.site], [true, 2]);
+  assert.equal(node.siteHealth(2).state, 'DEGRADED');
+  assert.throws(() => node.releaseQuarantine(3), { code: 'CFS_NOT_FOUND' });
+  const { acceptedHlc } = node.releaseQuarantine(2);
+  assert.ok(acceptedHlc > (held?.hlc ?? acceptedHlc));
+  await waitUntil('it is taken', () => node.status().engine.names === 1);
+  assert.deepEqual(events[1], { site: 2, name: 'site-2', held: false });
+
+  for (const ms of [0, NaN, 86_400_001]) {
+    assert.throws(() => node.setDriftLimit(ms), { code: 'CFS_INVALID_ARGUMENT' });
+  }
+  node.setDriftLimit(2 * HOUR_MS);
+  await append(wrong, create('/b'));
+  await waitUntil('it is taken, too', () => node.status().engine.names === 2);
+  assert.equal(node.status().clock.driftLimitMs, 2 * HOUR_MS);
 });
 
 test('what cannot be released is refused by name', async (t) => {

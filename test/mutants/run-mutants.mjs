@@ -27,6 +27,7 @@ const NATIVE_TESTS = [
   'Chunk',
   'Digest',
   'Sites',
+  'Clock',
   'Conflicts',
 ];
 
