@@ -84,7 +84,10 @@ export class NodeClocks implements Clocks {
     onQuarantine: (held: Held) => void;
     onQuarantineEnd: (released: boolean) => void;
   } {
-    const { audit, log, onQuarantine } = this.#options;
+    const { audit, log } = this.#options;
+    // Later, so that whoever is told may release it at once.
+    const tell = (event: QuarantineEvent): void =>
+      queueMicrotask(() => this.#options.onQuarantine(event));
     return {
       onQuarantine: (held) => {
         const aheadMs = Math.round(held.aheadMs);
@@ -97,12 +100,12 @@ export class NodeClocks implements Clocks {
             { peer: name, aheadMs, driftLimitMs, ofSite, hlc: String(hlcMax) },
             `entries of ${name} are held back: stamped ${aheadMs} ms ahead of this node's clock`,
           );
-        onQuarantine({ site, name, held: true, aheadMs });
+        tell({ site, name, held: true, aheadMs });
       },
       onQuarantineEnd: (released) => {
         audit.quarantineEnded(site, name, released);
         log.component('sync').info({ peer: name, released }, 'entries are held back no longer');
-        onQuarantine({ site, name, held: false });
+        tell({ site, name, held: false });
       },
     };
   }

@@ -89,6 +89,12 @@ async function skewMeasured(agent: Agent, expectedMs: number): Promise<void> {
   });
 }
 
+async function stampsAhead(agent: Agent): Promise<void> {
+  await waitUntil('it sees that its stamps are ahead of its clock', async () => {
+    return (await metric(agent, 'hlc_ahead_ms')) > HOUR_MS - 60_000;
+  });
+}
+
 /** LSNs of entries must rise with their HLCs: what a site writes is later than what it wrote. */
 async function assertMonotone(agent: Agent): Promise<void> {
   const entries = await lines<{ hlc: string }>(agent, '/journal/tail');
@@ -197,7 +203,12 @@ for (const [title, spec] of [
       [0o601, 0o611],
     );
     assert.ok((await behind.names()).has('/of-the-future'));
+    await stampsAhead(behind);
     assert.match(await run(behind, 'health'), /hlc ahead of wall clock by 3[56]\d{5} ms/);
+    assert.match(
+      await run(behind, 'audit', '--filter', 'admin.*'),
+      /admin\.replication\.quarantine\.release +ok +.* query="site=\d"/,
+    );
     assert.match(
       await run(behind, 'audit', '--filter', 'clock.*'),
       /quarantine_ended .* by=release/,
@@ -255,9 +266,7 @@ test('a clock that jumps back an hour, and is put right: stamps go on, all is ta
 
   clock.set(BEHIND);
   await skewMeasured(right, -HOUR_MS);
-  await waitUntil('it sees that its stamps are ahead of its clock', async () => {
-    return (await metric(wrong, 'hlc_ahead_ms')) > HOUR_MS - 60_000;
-  });
+  await stampsAhead(wrong);
   // It has seen /file at 0601, so this is later, though its clock is an hour before that.
   await append(wrong, chmod('/file', 0o602), create('/after-the-jump'));
   await levelled(right, wrong);
@@ -350,12 +359,20 @@ test('a library is told, and releases or widens the limit itself', async (t) => 
   await waitUntil('it is taken', () => node.status().engine.names === 1);
   assert.deepEqual(events[1], { site: 2, name: 'site-2', held: false });
 
+  node.once('quarantine', ({ site }) => node.releaseQuarantine(site));
+  let taken = 1;
+  await waitUntil('it is held back again, and released by who is told', async () => {
+    await append(wrong, create(`/${taken++}`));
+    return events.length >= 4;
+  });
+  await waitUntil('it is taken', () => node.status().engine.names === taken);
+
   for (const ms of [0, NaN, 86_400_001]) {
     assert.throws(() => node.setDriftLimit(ms), { code: 'CFS_INVALID_ARGUMENT' });
   }
   node.setDriftLimit(2 * HOUR_MS);
   await append(wrong, create('/b'));
-  await waitUntil('it is taken, too', () => node.status().engine.names === 2);
+  await waitUntil('it is taken, too', () => node.status().engine.names === taken + 1);
   assert.equal(node.status().clock.driftLimitMs, 2 * HOUR_MS);
 });
 
