@@ -55,7 +55,7 @@ function reloadOnHangup(file: string, config: Config, opening: Promise<Node>, lo
         .filter(([key, value]) => live[key] !== value)
         .map(([key, value]) => [key, `${live[key] ?? ''} -> ${value}`]);
       log.setLevel(next.log.level);
-      node.setDriftLimit(next.clock.driftLimitMs);
+      node.quarantine.setDriftLimit(next.clock.driftLimitMs);
       node.audit.configReloaded(next, Object.fromEntries(changes) as Record<string, string>);
       live = nextLive;
       const { level } = next.log;

@@ -24,7 +24,7 @@
  */
 export { Node } from './node';
 export { open, openNode, type OpenOptions } from './node-open';
-export type { QuarantinedPeer, ReleasedQuarantine } from './node-clocks';
+export type { NodeQuarantine, QuarantinedPeer, ReleasedQuarantine } from './node-quarantine';
 export type { AppliedEvent, NodeEvents, PeerEvent, QuarantineEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
 export type {

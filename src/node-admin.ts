@@ -72,8 +72,8 @@ export function adminTargetOf(node: Node): AdminTarget {
     conflict: async (id) => conflictToJson(await node.conflicts.get(conflictIdOf(id))),
     acknowledgeConflict: async (id) => node.conflicts.acknowledge(conflictIdOf(id)),
     restoreConflict: async (id) => node.conflicts.restore(conflictIdOf(id)),
-    quarantine: () => node.quarantine(),
-    releaseQuarantine: (site) => node.releaseQuarantine(site),
+    quarantine: () => node.quarantine.list(),
+    releaseQuarantine: (site) => node.quarantine.release(site),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

@@ -38,8 +38,9 @@ import {
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import type { NodeAudit } from './node-audit';
-import { NodeClocks, type QuarantinedPeer, type ReleasedQuarantine } from './node-clocks';
+import { NodeErrors } from './node-errors';
 import type { NodeEvents } from './node-events';
+import { NodeQuarantine } from './node-quarantine';
 import { conduitSettings, senderSettings } from './node-settings';
 import { JournalStanding } from './node-standing';
 import {
@@ -69,7 +70,6 @@ const COLLECT_INTERVAL_MS = 10_000;
 const WATCH_INTERVAL_MS = 1_000;
 const CONFLICTS_INTERVAL_MS = 100;
 const DRAIN_MS = 3_000;
-const RECENT_ERRORS_MAX = 64;
 
 interface PeerParts {
   readonly config: PeerConfig;
@@ -87,6 +87,8 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly audit: NodeAudit;
   /** Concurrent changes that lost, of all sites. */
   readonly conflicts: ConflictLedger;
+  /** What of the peers is held back, as it is stamped too far in the future. */
+  readonly quarantine: NodeQuarantine;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
@@ -94,11 +96,10 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #watch: JournalWatch;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
-  readonly #recentErrors: RecordedError[] = [];
+  readonly #errors: NodeErrors;
   readonly #tails = new AbortController();
   #conduit: Conduit | undefined;
   readonly #standing: JournalStanding;
-  readonly #clocks: NodeClocks;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `open`. Engine and audit become the node's. */
@@ -108,6 +109,7 @@ export class Node extends EventEmitter<NodeEvents> {
     this.audit = audit;
     this.log = log;
     this.#engine = engine;
+    this.#errors = new NodeErrors(audit, log);
     this.#origin = engine.status().origin;
     this.#standing = new JournalStanding({
       engine,
@@ -127,10 +129,12 @@ export class Node extends EventEmitter<NodeEvents> {
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
       refusal: () => this.#standing.refusal,
     });
-    this.#clocks = new NodeClocks({
+    this.quarantine = new NodeQuarantine({
       driftLimitMs: config.clock.driftLimitMs,
       audit,
       log,
+      peers: () => this.#peers.values(),
+      peer: (site) => this.#peer(site),
       onQuarantine: (event) => this.emit('quarantine', event),
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
@@ -289,24 +293,6 @@ export class Node extends EventEmitter<NodeEvents> {
     return this.#peer(peer).sync.waitFor(lsn);
   }
 
-  /** The peers of which something is held back, as it is stamped too far ahead of this node's clock. */
-  quarantine(): QuarantinedPeer[] {
-    return this.#clocks.quarantined(this.#peers.values());
-  }
-
-  /**
-   * Takes what of a peer is held back, and what it has written by now. Throws for a site that is no
-   * peer, and NotFoundError if nothing of it is held back.
-   */
-  releaseQuarantine(site: number): ReleasedQuarantine {
-    return this.#clocks.release(this.#peer(site));
-  }
-
-  /** How far ahead of this node's clock a stamp may be, from now on: `clock.drift_limit_ms`. */
-  setDriftLimit(ms: number): void {
-    this.#clocks.setDriftLimit(ms, this.#peers.values());
-  }
-
   /** How a peer is doing; of this node's own site: how its journal is. */
   siteHealth(site: number): { state: NodeHealth['state']; detail: string } {
     if (site !== this.config.site.id) {
@@ -337,11 +323,11 @@ export class Node extends EventEmitter<NodeEvents> {
       startedUnixMs: this.#startedUnixMs,
       unixMs: Date.now(),
       engine,
-      clock: this.#clocks.status(engine),
+      clock: this.quarantine.status(engine),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
       audit: this.audit.status,
       strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
-      recentErrors: [...this.#recentErrors],
+      recentErrors: this.#errors.recent,
     };
   }
 
@@ -383,8 +369,7 @@ export class Node extends EventEmitter<NodeEvents> {
       settings: senderSettings(this.config, config),
       budget,
       nowMs: () => performance.now(),
-      clocks: this.#clocks,
-      ...this.#clocks.listenersFor(config),
+      ...this.quarantine.forPeer(config),
       idleCores: () => this.#cpu.idleCores(),
       onApplied: (result) => this.#onApplied(result),
       onForks: (session, forks) => this.#standing.onForks(session, forks),
@@ -434,7 +419,7 @@ export class Node extends EventEmitter<NodeEvents> {
       ...peer,
       counters: this.#conduit?.counters(peer.config.site),
       heartbeatTimeoutMs: this.config.conduit.heartbeatTimeoutMs,
-      driftLimitMs: this.#clocks.driftLimitMs(),
+      driftLimitMs: this.quarantine.driftLimitMs(),
       nowUnixMs: Date.now(),
     });
   }
@@ -477,17 +462,8 @@ export class Node extends EventEmitter<NodeEvents> {
 
   #noteError(peerSite: number | undefined, code: string, message: string): void {
     const peer = peerSite === undefined ? undefined : this.#peers.get(peerSite);
-    const error: RecordedError = {
-      unixMs: Date.now(),
-      code,
-      message,
-      ...(peerSite === undefined ? {} : { peer: peerSite }),
-    };
+    const error = this.#errors.note(code, message, peerSite, peer?.config.name);
     if (peer !== undefined) peer.lastError = error;
-    this.audit.error(error);
-    this.#recentErrors.unshift(error);
-    this.#recentErrors.length = Math.min(this.#recentErrors.length, RECENT_ERRORS_MAX);
-    this.log.component('sync').warn({ code, peer: peer?.config.name }, message);
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }

@@ -349,17 +349,17 @@ test('a library is told, and releases or widens the limit itself', async (t) => 
   const wrong = await cluster.spawn(2, {}, new WrongClock(cluster, 2, AHEAD).env);
   await append(wrong, create('/a'));
   await waitUntil('it is told', () => events.length > 0);
-  const [held] = node.quarantine();
+  const [held] = node.quarantine.list();
   assert.deepEqual([held?.site, held?.name, held?.frames, held?.ofSite], [2, 'site-2', 1, 2]);
   assert.deepEqual([events[0]?.held, events[0]?.site], [true, 2]);
   assert.equal(node.siteHealth(2).state, 'DEGRADED');
-  assert.throws(() => node.releaseQuarantine(3), { code: 'CFS_NOT_FOUND' });
-  const { acceptedHlc } = node.releaseQuarantine(2);
+  assert.throws(() => node.quarantine.release(3), { code: 'CFS_NOT_FOUND' });
+  const { acceptedHlc } = node.quarantine.release(2);
   assert.ok(acceptedHlc > (held?.hlc ?? acceptedHlc));
   await waitUntil('it is taken', () => node.status().engine.names === 1);
   assert.deepEqual(events[1], { site: 2, name: 'site-2', held: false });
 
-  node.once('quarantine', ({ site }) => node.releaseQuarantine(site));
+  node.once('quarantine', ({ site }) => node.quarantine.release(site));
   let taken = 1;
   await waitUntil('it is held back again, and released by who is told', async () => {
     await append(wrong, create(`/${taken++}`));
@@ -368,9 +368,9 @@ test('a library is told, and releases or widens the limit itself', async (t) => 
   await waitUntil('it is taken', () => node.status().engine.names === taken);
 
   for (const ms of [0, NaN, 86_400_001]) {
-    assert.throws(() => node.setDriftLimit(ms), { code: 'CFS_INVALID_ARGUMENT' });
+    assert.throws(() => node.quarantine.setDriftLimit(ms), { code: 'CFS_INVALID_ARGUMENT' });
   }
-  node.setDriftLimit(2 * HOUR_MS);
+  node.quarantine.setDriftLimit(2 * HOUR_MS);
   await append(wrong, create('/b'));
   await waitUntil('it is taken, too', () => node.status().engine.names === taken + 1);
   assert.equal(node.status().clock.driftLimitMs, 2 * HOUR_MS);

@@ -7,8 +7,8 @@ import type { Session } from './conduit/types';
 import { DRIFT_LIMIT_MS, type PeerConfig } from './config';
 import type { NodeAudit } from './node-audit';
 import type { QuarantineEvent } from './node-events';
-import type { SyncPeer } from './sync/peer';
-import type { Clocks, Held } from './sync/peer-quarantine';
+import type { SyncPeer, SyncPeerOptions } from './sync/peer';
+import type { Clocks } from './sync/peer-quarantine';
 import { hlcToUnixMs } from './sync/quarantine';
 import type { Log } from './telemetry/log';
 import type { ClockStatus } from './telemetry/node-status';
@@ -38,57 +38,98 @@ export interface ReleasedQuarantine {
   readonly acceptedUnixMs: number;
 }
 
-interface ClockPeer {
+interface QuarantinePeer {
   readonly config: PeerConfig;
   readonly sync: SyncPeer;
   readonly session: Session | undefined;
 }
 
-export interface NodeClocksOptions {
+export interface NodeQuarantineOptions {
   readonly driftLimitMs: number;
   readonly audit: NodeAudit;
   readonly log: Log;
+  readonly peers: () => Iterable<QuarantinePeer>;
+  /** Throws for a site that is no peer. */
+  readonly peer: (site: number) => QuarantinePeer;
   readonly onQuarantine: (event: QuarantineEvent) => void;
 }
 
-export class NodeClocks implements Clocks {
-  readonly #options: NodeClocksOptions;
+/** `node.quarantine`. */
+export class NodeQuarantine implements Clocks {
+  readonly #options: NodeQuarantineOptions;
   #driftLimitMs: number;
 
-  constructor(options: NodeClocksOptions) {
+  constructor(options: NodeQuarantineOptions) {
     this.#options = options;
     this.#driftLimitMs = options.driftLimitMs;
   }
 
-  readonly wallUnixMs = (): number => Date.now();
-  readonly monoMs = (): number => performance.now();
-  readonly driftLimitMs = (): number => this.#driftLimitMs;
+  /** The peers of which something is held back, as it is stamped too far ahead of this node's clock. */
+  list(): QuarantinedPeer[] {
+    return [...this.#options.peers()].flatMap(({ config, sync, session }) => {
+      const { waiting } = sync.quarantine;
+      if (waiting === undefined) return [];
+      const { site: ofSite, ...rest } = waiting;
+      return [
+        { site: config.site, name: config.name, ofSite, ...rest, clockSkewMs: skewMsOf(session) },
+      ];
+    });
+  }
 
-  setDriftLimit(ms: number, peers: Iterable<ClockPeer>): void {
+  /**
+   * Takes what of a peer is held back, and what it has written by now. Throws NotFoundError for a site
+   * that is no peer, and if nothing of it is held back.
+   */
+  release(peerSite: number): ReleasedQuarantine {
+    const { config, sync, session } = this.#options.peer(peerSite);
+    const { site, name } = config;
+    const acceptedHlc = sync.releaseQuarantine(skewMsOf(session) ?? 0);
+    if (acceptedHlc === undefined) {
+      throw makeError('CFS_NOT_FOUND', `nothing of site ${site} is in quarantine`);
+    }
+    return { site, name, acceptedHlc, acceptedUnixMs: hlcToUnixMs(acceptedHlc) };
+  }
+
+  /**
+   * How far ahead of this node's clock a stamp may be, from now on: `clock.drift_limit_ms`. Throws
+   * InvalidArgumentError when it is not 1 to a day.
+   */
+  setDriftLimit(ms: number): void {
     const { min, max } = DRIFT_LIMIT_MS;
     if (!(ms >= min && ms <= max)) {
       const message = `drift limit: ${ms} ms: expected ${min} to ${max}`;
       throw makeError('CFS_INVALID_ARGUMENT', message);
     }
     this.#driftLimitMs = ms;
-    for (const { sync } of peers) sync.noteDriftLimit();
+    for (const { sync } of this.#options.peers()) sync.noteDriftLimit();
   }
 
+  // ---- for the node
+
+  /** @internal */
+  readonly wallUnixMs = (): number => Date.now();
+  /** @internal */
+  readonly monoMs = (): number => performance.now();
+  /** @internal */
+  readonly driftLimitMs = (): number => this.#driftLimitMs;
+
+  /** @internal */
   status({ lastHlc }: EngineStatus): ClockStatus {
     const hlcAheadMs = Math.max(0, hlcToUnixMs(lastHlc) - this.wallUnixMs());
     return { driftLimitMs: this.#driftLimitMs, hlcAheadMs };
   }
 
-  /** For the options of a SyncPeer. */
-  listenersFor({ site, name }: PeerConfig): {
-    onQuarantine: (held: Held) => void;
-    onQuarantineEnd: (released: boolean) => void;
-  } {
+  /** @internal */
+  forPeer({
+    site,
+    name,
+  }: PeerConfig): Pick<SyncPeerOptions, 'clocks' | 'onQuarantine' | 'onQuarantineEnd'> {
     const { audit, log } = this.#options;
     // Later, so that whoever is told may release it at once.
     const tell = (event: QuarantineEvent): void =>
       queueMicrotask(() => this.#options.onQuarantine(event));
     return {
+      clocks: this,
       onQuarantine: (held) => {
         const aheadMs = Math.round(held.aheadMs);
         const { site: ofSite, hlcMax } = held.stamp;
@@ -108,27 +149,6 @@ export class NodeClocks implements Clocks {
         tell({ site, name, held: false });
       },
     };
-  }
-
-  quarantined(peers: Iterable<ClockPeer>): QuarantinedPeer[] {
-    return [...peers].flatMap(({ config, sync, session }) => {
-      const { waiting } = sync.quarantine;
-      if (waiting === undefined) return [];
-      const { site: ofSite, ...rest } = waiting;
-      return [
-        { site: config.site, name: config.name, ofSite, ...rest, clockSkewMs: skewMsOf(session) },
-      ];
-    });
-  }
-
-  /** Throws NotFoundError when nothing of the peer is held back. */
-  release({ config, sync, session }: ClockPeer): ReleasedQuarantine {
-    const { site, name } = config;
-    const acceptedHlc = sync.releaseQuarantine(skewMsOf(session) ?? 0);
-    if (acceptedHlc === undefined) {
-      throw makeError('CFS_NOT_FOUND', `nothing of site ${site} is in quarantine`);
-    }
-    return { site, name, acceptedHlc, acceptedUnixMs: hlcToUnixMs(acceptedHlc) };
   }
 }
 
