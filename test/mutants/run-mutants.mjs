@@ -27,7 +27,6 @@ const NATIVE_TESTS = [
   'Chunk',
   'Digest',
   'Sites',
-  'Clock',
   'Conflicts',
 ];
 
