@@ -24,13 +24,16 @@
  */
 export { Node } from './node';
 export { open, openNode, type OpenOptions } from './node-open';
-export type { AppliedEvent, NodeEvents, PeerEvent } from './node-events';
+export type { NodeQuarantine, QuarantinedPeer, ReleasedQuarantine } from './node-quarantine';
+export type { AppliedEvent, NodeEvents, PeerEvent, QuarantineEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
 export type {
   AuditStatus,
+  ClockStatus,
   HealthState,
   NodeStatus,
   PeerStatus,
+  QuarantineStatus,
   RecordedError,
 } from './telemetry/node-status';
 export {

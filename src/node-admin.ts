@@ -101,6 +101,8 @@ export function adminTargetOf(node: Node, { file, reload }: ConfigFile): AdminTa
     config: () => ({ file, config: asInFile(node.config) as JsonValue }),
     reloadConfig: () => Promise.resolve().then(reload),
     idMaps: () => idMapsOf(node),
+    quarantine: () => node.quarantine.list(),
+    releaseQuarantine: (site) => node.quarantine.release(site),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

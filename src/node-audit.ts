@@ -275,6 +275,28 @@ export class NodeAudit {
     this.#recordGated({ kind: 'peer.id_map', actor, fields }, String(site));
   }
 
+  /** Entries of a peer are held back: stamped too far ahead of this node's clock. */
+  quarantined(
+    site: number,
+    name: string,
+    held: { aheadMs: number; driftLimitMs: number; ofSite: number; hlc: bigint },
+  ): void {
+    const fields = {
+      ahead_ms: held.aheadMs,
+      drift_limit_ms: held.driftLimitMs,
+      of_site: held.ofSite,
+      hlc: held.hlc,
+    };
+    const actor = { type: 'peer', site, name };
+    this.#recordGated({ kind: 'clock.quarantined', outcome: 'refused', actor, fields }, `${site}`);
+  }
+
+  quarantineEnded(site: number, name: string, released: boolean): void {
+    const fields = { by: released ? 'release' : 'clock or drift limit' };
+    const actor = { type: 'peer', site, name };
+    this.#recordGated({ kind: 'clock.quarantine_ended', actor, fields }, `${site}`);
+  }
+
   // ---- operators
 
   admin({ method, path, query, via, user, outcome, code, message }: AdminAction): void {

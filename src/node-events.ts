@@ -24,11 +24,21 @@ export interface AppliedEvent {
   readonly hlcMax: bigint;
 }
 
+/** Entries of a peer are held back, as they are stamped too far in the future; or no longer are. */
+export interface QuarantineEvent {
+  readonly site: number;
+  readonly name: string;
+  readonly held: boolean;
+  /** When they are: the greatest stamp, ahead of this node's clock. */
+  readonly aheadMs?: number;
+}
+
 export interface NodeEvents {
   peer: [event: PeerEvent];
   applied: [event: AppliedEvent];
   /** A change lost to one that was made without knowledge of it. Told at every site, once each. */
   conflict: [conflict: RecordedConflict];
+  quarantine: [event: QuarantineEvent];
   /** Something went wrong that the node goes on from. Without a listener it is logged only. */
   error: [error: RecordedError];
 }

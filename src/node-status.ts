@@ -14,6 +14,7 @@ export interface PeerSources {
   readonly connectedSinceUnixMs: number | undefined;
   readonly lastError: RecordedError | undefined;
   readonly heartbeatTimeoutMs: number;
+  readonly driftLimitMs: number;
   readonly nowUnixMs: number;
 }
 
@@ -28,7 +29,7 @@ export interface HealthCheck {
 export interface NodeHealth {
   /** As bad as the worst check, but for peers: a peer that is down makes this node DEGRADED. */
   readonly state: HealthState;
-  /** The journal first, then the peers, then the audit trail if something is wrong with it. */
+  /** The journal first, then the peers, then the audit trail and the clock if something is wrong. */
   readonly checks: readonly [HealthCheck, ...HealthCheck[]];
 }
 
@@ -36,12 +37,17 @@ export function peerStatusOf(sources: PeerSources): PeerStatus {
   const { config, sync, session, connectedSinceUnixMs, lastError, nowUnixMs } = sources;
   const lag = sync.lag(BigInt(nowUnixMs) * 1000n);
   const heard = session?.health();
+  const { quarantine } = sync;
   const verdict = judgePeer({
+    site: config.site,
     connected: session !== undefined,
     silentMs: heard?.silentMs ?? 0,
     heartbeatTimeoutMs: sources.heartbeatTimeoutMs,
     lagMs: lag.ms,
     clockSkewMs: inMs(heard?.clockSkewUs),
+    rttMs: inMs(heard?.rttUs),
+    driftLimitMs: sources.driftLimitMs,
+    quarantine,
     blocked: sync.blocked,
   });
   const connecting = config.enabled ? 'connecting' : 'disabled';
@@ -62,6 +68,7 @@ export function peerStatusOf(sources: PeerSources): PeerStatus {
     rttMs: inMs(heard?.rttUs),
     ackRttMs: sync.counters.ackRttMs,
     clockSkewMs: inMs(heard?.clockSkewUs),
+    quarantine,
     codec: sync.sender?.codec.codec,
     inFlightFrames: sync.sender?.inFlight.frames ?? 0,
     inFlightBytes: sync.sender?.inFlight.bytes ?? 0,
@@ -143,9 +150,19 @@ export function judgeNode(status: NodeStatus): NodeHealth {
     .map((peer) => ({ name: peer.name, state: peer.health, detail: peer.detail }));
   // A node whose peers are away still accepts and keeps entries.
   const ofPeers = peers.map(({ state }) => (state === 'DOWN' ? 'DEGRADED' : state));
-  const audit = judgeAudit(status);
-  const states = [journal.state, ...ofPeers, ...audit.map(({ state }) => state)];
-  return { state: worst(states), checks: [journal, ...peers, ...audit] };
+  const others = [...judgeAudit(status), ...judgeClock(status)];
+  const states = [journal.state, ...ofPeers, ...others.map(({ state }) => state)];
+  return { state: worst(states), checks: [journal, ...peers, ...others] };
+}
+
+/** Nothing when all is well. */
+function judgeClock({ clock }: NodeStatus): HealthCheck[] {
+  const { hlcAheadMs, driftLimitMs } = clock;
+  if (hlcAheadMs <= driftLimitMs) return [];
+  const detail =
+    `hlc ahead of wall clock by ${Math.round(hlcAheadMs)} ms: what is written here is stamped so, and ` +
+    `peers hold it back beyond their drift limit (here ${driftLimitMs} ms) until their clocks are there`;
+  return [{ name: 'clock', state: 'DEGRADED', detail }];
 }
 
 /** Nothing when all is well. */

@@ -5,24 +5,11 @@
  * Start: certificates are checked, the engine opens and recovers, the conduit listens and dials. Stop:
  * sessions drain, frames in the engine finish, the engine checkpoints and closes.
  */
-import { EventEmitter } from 'node:events';
 import {
-  type AppendOptions,
-  type AppendResult,
-  type CollectOptions,
-  type CollectResult,
-  type DecodedEntry,
-  type Digest,
-  type DumpOptions,
   type Engine,
   type EngineStatus,
-  type InodeInfo,
-  type NamedInode,
-  type OpBatch,
-  type Operation,
   type OriginCursor,
   type ReceiveResult,
-  type Text,
   makeError,
   peekFrame,
   verifyControl,
@@ -36,16 +23,11 @@ import type {
 } from './conduit/types';
 import { type Config, type PeerConfig, type TakenOver, takeOver } from './config';
 import { ConflictLedger } from './conflicts/ledger';
-import {
-  type AppendLinesOptions,
-  type AppendLinesResult,
-  appendLines,
-} from './journal/append-lines';
-import { type ImportOptions, type ImportResult, importTree } from './journal/import';
-import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import type { ConfigActor, NodeAudit } from './node-audit';
-import type { NodeEvents } from './node-events';
+import { NodeErrors } from './node-errors';
 import { NodeIdMaps } from './node-id-maps';
+import { NodeJournal } from './node-journal';
+import { NodeQuarantine } from './node-quarantine';
 import { conduitSettings, senderSettings } from './node-settings';
 import { NodeSites } from './node-sites';
 import { JournalStanding } from './node-standing';
@@ -76,7 +58,6 @@ const COLLECT_INTERVAL_MS = 10_000;
 const WATCH_INTERVAL_MS = 1_000;
 const CONFLICTS_INTERVAL_MS = 100;
 const DRAIN_MS = 3_000;
-const RECENT_ERRORS_MAX = 64;
 
 interface PeerParts {
   readonly config: PeerConfig;
@@ -86,7 +67,7 @@ interface PeerParts {
   lastError: RecordedError | undefined;
 }
 
-export class Node extends EventEmitter<NodeEvents> {
+export class Node extends NodeJournal {
   readonly log: Log;
   readonly metrics: NodeMetrics;
   /** @internal What happens goes into the trail by this. */
@@ -95,6 +76,8 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly conflicts: ConflictLedger;
   /** @internal Whose ids are which. */
   readonly idMaps: NodeIdMaps;
+  /** What of the peers is held back, as it is stamped too far in the future. */
+  readonly quarantine: NodeQuarantine;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
@@ -103,8 +86,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #sites: NodeSites;
   readonly #cpu = new CpuMeter();
   readonly #startedUnixMs = Date.now();
-  readonly #recentErrors: RecordedError[] = [];
-  readonly #tails = new AbortController();
+  readonly #errors: NodeErrors;
   #config: Config;
   #conduit: Conduit | undefined;
   readonly #standing: JournalStanding;
@@ -112,11 +94,12 @@ export class Node extends EventEmitter<NodeEvents> {
 
   /** @internal Use `open`. Engine and audit become the node's. */
   constructor(config: Config, engine: Engine, audit: NodeAudit, log: Log) {
-    super();
+    super(engine);
     this.#config = config;
     this.audit = audit;
     this.log = log;
     this.#engine = engine;
+    this.#errors = new NodeErrors(audit, log);
     this.#origin = engine.status().origin;
     const onError = (error: unknown): void =>
       this.#noteError(undefined, codeOf(error), messageOf(error));
@@ -137,7 +120,15 @@ export class Node extends EventEmitter<NodeEvents> {
       onConflict: (conflict) => this.emit('conflict', conflict),
       isHeard: () => this.listenerCount('conflict') > 0,
       onError,
-      refused: () => this.#refused(),
+      refused: () => this.refused(),
+    });
+    this.quarantine = new NodeQuarantine({
+      driftLimitMs: config.clock.driftLimitMs,
+      audit,
+      log,
+      peers: () => this.#peers.values(),
+      peer: (site) => this.#peer(site),
+      onQuarantine: (event) => this.emit('quarantine', event),
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     const peerSites = config.peers.map((peer) => peer.site);
@@ -219,98 +210,13 @@ export class Node extends EventEmitter<NodeEvents> {
     this.#config = config;
     this.audit.configReloaded(by, taken);
     this.idMaps.configure(config);
+    this.quarantine.setDriftLimit(config.clock.driftLimitMs);
     return taken;
   }
 
   /** Where peers connect; undefined before and after. */
   get listening(): { readonly host: string; readonly port: number } | undefined {
     return this.#closing === undefined ? this.#conduit?.endpoint : undefined;
-  }
-
-  // ---- journal
-
-  /**
-   * Appends one operation, several, or a batch, in order. Resolves when they are durable here (or as
-   * `ack` says) and visible to lookups; replication to the peers follows by itself (`waitFor`). A batch
-   * is a sequence, not a transaction.
-   *
-   * Rejects with AppendError at the first operation that is refused: those before it are appended, it
-   * and those after it are not (`keepGoing` skips it instead). Rejects with BusyError when the queue or
-   * the disk is full, with nothing appended.
-   */
-  append(
-    operations: OpBatch | Operation | readonly Operation[],
-    options?: AppendOptions,
-  ): Promise<AppendResult> {
-    const refused = this.#refused();
-    return refused === undefined
-      ? this.#engine.append(operations, options)
-      : Promise.reject(refused);
-  }
-
-  /** Appends lines of JSON; see journal/append-lines.ts. */
-  appendLines(
-    input: AsyncIterable<Uint8Array>,
-    options?: AppendLinesOptions,
-  ): Promise<AppendLinesResult> {
-    return appendLines(input, this, options);
-  }
-
-  /** Imports a directory tree of this machine; see journal/import.ts. */
-  importTree(root: string | Uint8Array, options?: ImportOptions): Promise<ImportResult> {
-    return importTree(root, this, options);
-  }
-
-  /** The entries of this node's journal from an LSN, history first; see journal/tail.ts. */
-  tail(options: TailOptions = {}): AsyncGenerator<DecodedEntry, void> {
-    return tailEntries(this.#engine, this.#tailOptions(options));
-  }
-
-  /** The same in batches, for those who want speed. */
-  tailBatches(options: TailOptions = {}): AsyncGenerator<DecodedEntry[], void> {
-    return tailBatches(this.#engine, this.#tailOptions(options));
-  }
-
-  /** The number with which a source that numbers its own entries goes on in `shard`. */
-  nextSeq(shard: number): bigint {
-    return this.#engine.nextSeq(shard);
-  }
-
-  /** Deletes journal that nobody needs; happens by itself every 10 s. */
-  collect(options?: CollectOptions): Promise<CollectResult> {
-    return this.#engine.collect(options);
-  }
-
-  /** Writes a checkpoint now; happens by itself as the journal grows, and at close. */
-  checkpoint(): Promise<void> {
-    return this.#engine.checkpoint();
-  }
-
-  // ---- state
-
-  /** An inode by number or absolute path. Rejects with NotFoundError, or TreeError on the way there. */
-  lookup(object: bigint | Text): Promise<InodeInfo> {
-    return typeof object === 'bigint'
-      ? this.#engine.lookup(object)
-      : this.#engine.lookupPath(object);
-  }
-
-  /** A page of a directory's names in byte order after `after` (undefined: from the first). */
-  list(path: Text, after: Uint8Array | undefined, max: number): Promise<NamedInode[]> {
-    return this.#engine.list(path, after, max);
-  }
-
-  /**
-   * A page of all visible names in byte order of the whole path, after `after`. Owners are as written,
-   * the same at every site, or with `localIds` as lookups show them.
-   */
-  dump(after: Uint8Array | undefined, max: number, options?: DumpOptions): Promise<NamedInode[]> {
-    return this.#engine.dump(after, max, options);
-  }
-
-  /** Equal on two nodes that hold the same entries. */
-  digest(): Promise<Digest> {
-    return this.#engine.digest();
   }
 
   // ---- peers
@@ -343,6 +249,7 @@ export class Node extends EventEmitter<NodeEvents> {
   /** Everything this node knows of itself at this moment. Costs some tens of microseconds. */
   status(): NodeStatus {
     const { config } = this;
+    const engine = this.#engineStatus();
     return {
       site: config.site.id,
       name: config.site.name,
@@ -353,11 +260,12 @@ export class Node extends EventEmitter<NodeEvents> {
       listening: this.listening,
       startedUnixMs: this.#startedUnixMs,
       unixMs: Date.now(),
-      engine: this.#engineStatus(),
+      engine,
+      clock: this.quarantine.status(engine),
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
       audit: this.audit.status,
       strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
-      recentErrors: [...this.#recentErrors],
+      recentErrors: this.#errors.recent,
     };
   }
 
@@ -373,7 +281,7 @@ export class Node extends EventEmitter<NodeEvents> {
   // ---- inside
 
   async #close(): Promise<void> {
-    this.#tails.abort();
+    this.endTails();
     await this.#stopParts();
     // While the engine still has the data directory locked.
     await this.idMaps.close();
@@ -401,6 +309,7 @@ export class Node extends EventEmitter<NodeEvents> {
       settings: senderSettings(this.config, config),
       budget,
       nowMs: () => performance.now(),
+      ...this.quarantine.forPeer(config),
       idleCores: () => this.#cpu.idleCores(),
       unreached: () => this.#sites.unreachedBy(config.site),
       onApplied: (result) => this.#onApplied(result),
@@ -427,7 +336,7 @@ export class Node extends EventEmitter<NodeEvents> {
   }
 
   /** Why nothing may be written here; undefined if it may. */
-  #refused(): Error | undefined {
+  protected override refused(): Error | undefined {
     const { refusal } = this.#standing;
     if (refusal !== undefined) return makeError('CFS_STOPPED', refusal);
     const behind = this.#sites.refusal;
@@ -474,13 +383,9 @@ export class Node extends EventEmitter<NodeEvents> {
       ...peer,
       counters: this.#conduit?.counters(peer.config.site),
       heartbeatTimeoutMs: this.config.conduit.heartbeatTimeoutMs,
+      driftLimitMs: this.quarantine.driftLimitMs(),
       nowUnixMs: Date.now(),
     });
-  }
-
-  #tailOptions(options: TailOptions): TailOptions {
-    const signals = [this.#tails.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    return { ...options, signal: AbortSignal.any(signals) };
   }
 
   #onSession(session: Session): void {
@@ -523,17 +428,8 @@ export class Node extends EventEmitter<NodeEvents> {
 
   #noteError(peerSite: number | undefined, code: string, message: string): void {
     const peer = peerSite === undefined ? undefined : this.#peers.get(peerSite);
-    const error: RecordedError = {
-      unixMs: Date.now(),
-      code,
-      message,
-      ...(peerSite === undefined ? {} : { peer: peerSite }),
-    };
+    const error = this.#errors.note(code, message, peerSite, peer?.config.name);
     if (peer !== undefined) peer.lastError = error;
-    this.audit.error(error);
-    this.#recentErrors.unshift(error);
-    this.#recentErrors.length = Math.min(this.#recentErrors.length, RECENT_ERRORS_MAX);
-    this.log.component('sync').warn({ code, peer: peer?.config.name }, message);
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }

@@ -29,6 +29,7 @@ const FOR_TEST = [
   { packages: ['clang'], commands: ['clang++'] },
   { packages: ['clang-format'], commands: ['clang-format'] },
   { packages: ['flatbuffers-compiler'], commands: ['flatc'] },
+  { packages: ['faketime'], commands: ['faketime'] },
   // Debian keeps clang's sanitizer and fuzzer runtimes apart from clang itself.
   {
     packages: ['libclang-rt-14-dev'],

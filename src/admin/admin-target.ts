@@ -119,6 +119,19 @@ export interface AuditQuery {
   readonly signal: AbortSignal;
 }
 
+/** A peer of which something is held back. */
+export interface QuarantinedPeer {
+  readonly site: number;
+  readonly name: string;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly ofSite: number;
+  readonly hlc: bigint;
+  readonly aheadMs: number;
+  readonly clockSkewMs: number | undefined;
+  readonly sinceUnixMs: number;
+}
+
 /** Which conflicts. */
 export interface ConflictQuery {
   /** A time, or a duration that counts back from now. */
@@ -190,6 +203,13 @@ export interface AdminTarget {
   }>;
   /** Sites without any map are left out. */
   idMaps(): readonly IdMapStatus[];
+  quarantine(): readonly QuarantinedPeer[];
+  releaseQuarantine(site: number): {
+    readonly site: number;
+    readonly name: string;
+    readonly acceptedHlc: bigint;
+    readonly acceptedUnixMs: number;
+  };
 
   /** `warnDays`: what counts as soon; the configuration's when undefined. */
   tlsStatus(warnDays: number | undefined): TlsStatus;

@@ -7,6 +7,7 @@ import {
   healthForm,
   journalForm,
   lagDocument,
+  quarantineForm,
   statusForm,
   tlsForm,
 } from './status-form';
@@ -55,6 +56,21 @@ export async function collect(target: AdminTarget, request: AdminRequest): Promi
     segments: collected.segments,
     bytes: collected.bytes,
     held_by: collected.heldBy,
+  });
+}
+
+export function quarantine(target: AdminTarget): Reply {
+  return jsonReply(quarantineForm(target.status(), target.quarantine()));
+}
+
+/** The route requires the site. */
+export function releaseQuarantine(target: AdminTarget, { params }: AdminRequest): Reply {
+  const released = target.releaseQuarantine(params.integer('site') ?? 0);
+  return jsonReply({
+    site: released.site,
+    name: released.name,
+    accepted_hlc: released.acceptedHlc.toString(),
+    accepted_unix_ms: released.acceptedUnixMs,
   });
 }
 

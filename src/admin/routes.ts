@@ -16,6 +16,8 @@ import {
   lag,
   metrics,
   orchestratorHealth,
+  quarantine,
+  releaseQuarantine,
   status,
   tlsStatus,
 } from './replication-handlers';
@@ -257,6 +259,33 @@ export const ROUTES: readonly Route[] = [
     params: [],
     answers: 'json',
     handle: idMaps,
+  },
+  {
+    method: 'GET',
+    path: '/replication/quarantine',
+    summary: "What of the peers is held back, stamped too far ahead of this node's clock",
+    role: 'viewer',
+    params: [],
+    answers: 'json',
+    handle: quarantine,
+  },
+  {
+    method: 'POST',
+    path: '/replication/quarantine/release',
+    summary: 'Take what of a peer is held back, and what it has written by now',
+    role: 'operator',
+    params: [
+      {
+        name: 'site',
+        kind: 'integer',
+        min: 1,
+        max: 65535,
+        required: true,
+        description: 'the number of the peer',
+      },
+    ],
+    answers: 'json',
+    handle: releaseQuarantine,
   },
   {
     method: 'GET',

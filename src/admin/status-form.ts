@@ -1,7 +1,7 @@
 /** The node's state as JSON documents: what /replication/* answers and `cfs --json` prints. */
 import type { EngineStatus, OriginCursor } from '../../bindings';
 import type { NodeStatus, PeerStatus, RecordedError } from '../telemetry/node-status';
-import type { NodeHealth, TlsStatus } from './admin-target';
+import type { NodeHealth, QuarantinedPeer, TlsStatus } from './admin-target';
 import type { JsonObject, JsonValue } from './json-form';
 
 function cursorForm(cursor: OriginCursor): JsonObject {
@@ -34,6 +34,16 @@ function errorForm(error: RecordedError | undefined): JsonValue {
   };
 }
 
+/** What is known of a peer's clock, and of what it sent with it. */
+function clockForm({ clockSkewMs, quarantine }: PeerStatus): JsonObject {
+  return {
+    clock_skew_ms: clockSkewMs ?? null,
+    quarantined: quarantine.alarm,
+    quarantined_frames: quarantine.waiting?.frames ?? 0,
+    quarantined_frames_total: quarantine.framesTotal,
+  };
+}
+
 function peerForm(peer: PeerStatus): JsonObject {
   return {
     ...lagForm(peer),
@@ -44,7 +54,7 @@ function peerForm(peer: PeerStatus): JsonObject {
     last_error: errorForm(peer.lastError),
     rtt_ms: peer.rttMs ?? null,
     ack_rtt_ms: peer.ackRttMs ?? null,
-    clock_skew_ms: peer.clockSkewMs ?? null,
+    ...clockForm(peer),
     codec: peer.codec ?? null,
     in_flight_frames: peer.inFlightFrames,
     in_flight_bytes: peer.inFlightBytes,
@@ -110,6 +120,10 @@ export function statusForm(node: NodeStatus, health: NodeHealth): JsonObject {
       ms: Math.round(engine.recoveryNs / 1e6),
       torn_bytes: engine.recoveredTornBytes,
     },
+    clock: {
+      drift_limit_ms: node.clock.driftLimitMs,
+      hlc_ahead_ms: node.clock.hlcAheadMs,
+    },
     held: engine.held.map(cursorForm),
     peers: node.peers.map(peerForm),
     audit: { ...node.audit },
@@ -135,6 +149,32 @@ export function healthForm(node: NodeStatus, health: NodeHealth): JsonObject {
     name: node.name,
     state: health.state,
     checks: health.checks.map(({ name, state, detail }) => ({ name, state, detail })),
+    drift_limit_ms: node.clock.driftLimitMs,
+    hlc_ahead_ms: node.clock.hlcAheadMs,
+    clocks: node.peers.map((peer) => ({
+      site: peer.site,
+      name: peer.name,
+      rtt_ms: peer.rttMs ?? null,
+      ...clockForm(peer),
+    })),
+  };
+}
+
+export function quarantineForm(node: NodeStatus, peers: readonly QuarantinedPeer[]): JsonObject {
+  return {
+    site: node.site,
+    drift_limit_ms: node.clock.driftLimitMs,
+    peers: peers.map((peer) => ({
+      site: peer.site,
+      name: peer.name,
+      frames: peer.frames,
+      bytes: peer.bytes,
+      of_site: peer.ofSite,
+      hlc: peer.hlc.toString(),
+      ahead_ms: peer.aheadMs,
+      clock_skew_ms: peer.clockSkewMs ?? null,
+      since_unix_ms: peer.sinceUnixMs,
+    })),
   };
 }
 

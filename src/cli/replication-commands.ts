@@ -10,6 +10,7 @@ import type { CliIo } from './io';
 import { asObject, textAt } from './json';
 import { parseMetrics, renderMetricsSummary } from './metrics-view';
 import type { SetExitCode } from './program';
+import { addQuarantineCommands } from './quarantine-commands';
 import {
   renderCollected,
   renderCursors,
@@ -128,7 +129,7 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
 
   withAgentOptions(replication.command('health'))
     .description('HEALTHY, DEGRADED or DOWN, and why; exit status 4 unless HEALTHY')
-    .option('--detailed', 'also the checks that passed')
+    .option('--detailed', 'also the checks that passed, and the clocks of the peers')
     .action((options: DetailOptions) => showHealth(new CliContext(io, options), setExitCode));
 
   const cursor = replication.command('cursor').description('what is held durably, and where');
@@ -158,4 +159,5 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
   addAuditCommand(replication, io, setExitCode);
   addConflictCommands(replication, io);
   addConfigCommands(replication, io);
+  addQuarantineCommands(replication, io);
 }

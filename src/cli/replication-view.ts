@@ -2,6 +2,7 @@
 import { formatBytes, formatCount, formatDuration, formatNouns, formatTime } from './format';
 import { type JsonObject, numberAt, objectAt, objectsAt, optionalNumberAt, textAt } from './json';
 import { type Style, stateWord } from './style';
+import { skewText } from './quarantine-commands';
 import { type Column, renderPairs, renderTable } from './table';
 
 function siteAndName(object: JsonObject): string {
@@ -11,12 +12,6 @@ function siteAndName(object: JsonObject): string {
 function optionalDuration(object: JsonObject, member: string): string {
   const ms = optionalNumberAt(object, member);
   return ms === undefined ? '-' : formatDuration(ms);
-}
-
-function signedDuration(object: JsonObject, member: string): string {
-  const ms = optionalNumberAt(object, member);
-  if (ms === undefined) return '-';
-  return `${ms < 0 ? '-' : '+'}${formatDuration(Math.abs(ms))}`;
 }
 
 const PEER_COLUMNS: readonly Column[] = [
@@ -62,13 +57,21 @@ function errorCounts(peer: JsonObject): string {
   return counts.map(([code, count]) => `${code} ${formatCount(Number(count))}`).join(', ');
 }
 
+function heldBackText(peer: JsonObject): string {
+  return (
+    `${formatNouns(numberAt(peer, 'quarantined_frames'), 'frame')} now, ` +
+    `${formatCount(numberAt(peer, 'quarantined_frames_total'))} in all, by their stamps`
+  );
+}
+
 function renderPeerDetails(peer: JsonObject, style: Style): string {
   const pairs: [string, string][] = [
     ['peer', siteAndName(peer)],
     ['address', textAt(peer, 'address') || '-'],
     ['health', `${stateWord(textAt(peer, 'health'), style)}: ${textAt(peer, 'detail')}`],
     ['last error', lastErrorText(peer)],
-    ['clock skew', signedDuration(peer, 'clock_skew_ms')],
+    ['clock skew', skewText(peer, 'clock_skew_ms')],
+    ['held back', heldBackText(peer)],
     [
       'sent',
       `${formatCount(numberAt(peer, 'entries_sent'))} entries in ` +
@@ -210,6 +213,7 @@ export function renderHealth(health: JsonObject, detailed: boolean, style: Style
     (check) => detailed || textAt(check, 'state') !== 'HEALTHY',
   );
   const head = `site ${siteAndName(health)}: ${stateWord(state, style)}\n`;
+  const clocks = detailed ? renderClocks(health, style) : '';
   if (checks.length === 0) return head;
   const rows = checks.map((check) => [
     textAt(check, 'name'),
@@ -217,8 +221,41 @@ export function renderHealth(health: JsonObject, detailed: boolean, style: Style
     textAt(check, 'detail'),
   ]);
   return (
-    head + renderTable([{ title: 'CHECK' }, { title: 'STATE' }, { title: 'DETAIL' }], rows, style)
+    head +
+    renderTable([{ title: 'CHECK' }, { title: 'STATE' }, { title: 'DETAIL' }], rows, style) +
+    clocks
   );
+}
+
+function renderClocks(health: JsonObject, style: Style): string {
+  const ahead = numberAt(health, 'hlc_ahead_ms');
+  const own = renderPairs(
+    [
+      ['drift limit', formatDuration(numberAt(health, 'drift_limit_ms'))],
+      ['hlc', ahead > 0 ? `ahead of wall clock by ${formatDuration(ahead)}` : 'at the wall clock'],
+    ],
+    style,
+  );
+  const peers = objectsAt(health, 'clocks');
+  if (peers.length === 0) return `\n${own}`;
+  const table = renderTable(
+    [
+      { title: 'PEER' },
+      { title: 'ITS CLOCK', align: 'right' },
+      { title: 'RTT', align: 'right' },
+      { title: 'HELD BACK', align: 'right' },
+      { title: 'IN ALL', align: 'right' },
+    ],
+    peers.map((peer) => [
+      siteAndName(peer),
+      skewText(peer, 'clock_skew_ms'),
+      optionalDuration(peer, 'rtt_ms'),
+      formatCount(numberAt(peer, 'quarantined_frames')),
+      formatCount(numberAt(peer, 'quarantined_frames_total')),
+    ]),
+    style,
+  );
+  return `\n${own}\n${table}`;
 }
 
 function cursorRows(holder: string, held: readonly JsonObject[]): string[][] {

@@ -16,7 +16,8 @@ export interface Environment {
 
 export const REAL_ENVIRONMENT: Environment = {
   monoUs: () => performance.now() * 1000,
-  wallUs: () => (performance.timeOrigin + performance.now()) * 1000,
+  // Not performance.timeOrigin and what has passed since: that never hears of a clock that is set.
+  wallUs: () => Date.now() * 1000,
   setTimer(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);
     return { cancel: () => clearTimeout(timer) };

@@ -7,7 +7,7 @@
  * | tick, heartbeat due | send one |
  * | tick, silent for the timeout | down |
  * | tick, silent, but the tick itself came over an interval late | we slept: one more interval for the peer |
- * | reply | round trip and clock skew measured |
+ * | reply | round trip and clock skew measured; what was measured before a clock was set is forgotten |
  */
 
 export interface HeartbeatOptions {
@@ -55,6 +55,7 @@ export interface HeartbeatStep {
 
 /** As many replies as NTP's clock filter looks at. */
 const SAMPLES_MAX = 8;
+const WALL_CLOCK_STEP_US = 1000;
 
 /** The first heartbeat is due at once. */
 export function startHeartbeat(nowMs: number): HeartbeatState {
@@ -77,10 +78,18 @@ export function stepHeartbeat(
       // A time that was never sent from here: measured by nobody, so worth nothing.
       if (rttUs < 0 || event.sentMonoUs < 0) return { state, actions: [] };
       const sample = { rttUs, skewUs: event.peerWallUs - (event.wallUs - rttUs / 2) };
-      const samples = [...state.samples, sample].slice(-SAMPLES_MAX);
-      return { state: { ...state, samples }, actions: [] };
+      const samples = [...state.samples.filter((older) => agree(older, sample)), sample];
+      return { state: { ...state, samples: samples.slice(-SAMPLES_MAX) }, actions: [] };
     }
   }
+}
+
+/**
+ * A reply gives the skew to half its round trip, and wall clocks are read to a millisecond. Two that
+ * cannot both be right were measured before and after one of the clocks was set.
+ */
+function agree(a: ClockSample, b: ClockSample): boolean {
+  return Math.abs(a.skewUs - b.skewUs) <= (a.rttUs + b.rttUs) / 2 + WALL_CLOCK_STEP_US * 2;
 }
 
 function onTick(state: HeartbeatState, nowMs: number, options: HeartbeatOptions): HeartbeatStep {

@@ -24,6 +24,8 @@ export interface FrameInfo extends Origin {
   readonly clusterUuid: string;
   readonly firstLsn: bigint;
   readonly lastLsn: bigint;
+  /** No entry has a greater HLC. */
+  readonly hlcMax: bigint;
   readonly epoch: bigint;
   readonly entryCount: number;
   /** Header and stored body: the length of the whole frame. */
@@ -238,7 +240,8 @@ export interface Session {
   health(): SessionHealth;
 
   /**
-   * Ordered end: no frame is sent any more, both sides ack what they hold, then the link closes.
+   * Ordered end: no frame is sent any more, both sides ack what they hold, then the link closes. What
+   * the peer could not take now (sync/quarantine.ts) is released unacked: acks tell what it holds.
    * Resolves when it is closed, at the latest after `deadlineMs`, then with false.
    */
   drain(deadlineMs: number, reason: string): Promise<boolean>;

@@ -3,6 +3,7 @@ export { loadConfig, parseConfig } from './load';
 export {
   DEFAULT_ADMIN_PORT,
   DEFAULT_CONDUIT_PORT,
+  DRIFT_LIMIT_MS,
   type Config,
   type ConfigInput,
   type PeerConfig,

@@ -11,6 +11,9 @@ export const DEFAULT_ADMIN_PORT = 9501; // 9090 is Prometheus's own
 const PEERS_MAX = 64;
 const ENDPOINTS_MAX = 16;
 
+/** How far ahead of a node's clock stamps may be allowed to be; up to a day. */
+export const DRIFT_LIMIT_MS = { min: 1, max: 86_400_000 };
+
 // What limits.h says of the same things; a unit test compares the two.
 export const SHARDS_MAX = 4096;
 export const SEGMENT_BYTES_MIN = 16 * MIB;
@@ -293,6 +296,23 @@ const audit = is.withRule(
         },
 );
 
+const clock = is.group(
+  {
+    driftLimitMs: is.durationMs(
+      { ...DRIFT_LIMIT_MS, default: 500 },
+      {
+        about:
+          "How far ahead of this node's clock what a peer sends may be stamped. What is further is " +
+          'held back until the clock is there, or somebody accepts it.',
+        live: true,
+      },
+    ),
+  },
+  {
+    about: 'Wrong clocks: `cfs admin replication quarantine` lists and releases what is held back.',
+  },
+);
+
 const conflicts = is.group(
   {
     ledgerBytes: is.byteSize(
@@ -382,6 +402,7 @@ export const configSchema = is.withRule(
       audit: is.optionalGroup(audit),
       conflicts: is.optionalGroup(conflicts),
       state: is.optionalGroup(state),
+      clock: is.optionalGroup(clock),
       log: is.optionalGroup(log),
     },
     { about: 'One node of ClaudeFS replication.' },

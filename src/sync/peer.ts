@@ -12,6 +12,8 @@ import {
 import type { ByteBudget } from './byte-budget';
 import { fromWire, lsnOf, toWire } from './cursors';
 import { PeerCounters } from './peer-counters';
+import { type Clocks, type Held, PeerQuarantine } from './peer-quarantine';
+import type { QuarantineStatus } from '../telemetry/node-status';
 import { PeerReceiver } from './receiver';
 import { PeerSender, type SenderSettings } from './sender';
 import type { SyncHandlers, SyncSession, WireCursor, WireOrigin } from './session-port';
@@ -39,6 +41,11 @@ export interface SyncPeerOptions {
    * False: nothing is sent, and the session is closed.
    */
   readonly onForks: (session: SyncSession, forks: readonly OriginCursor[]) => boolean;
+  readonly clocks: Clocks;
+  /** Entries of the peer are held back, as they are stamped too far ahead of this node's clock. */
+  readonly onQuarantine: (held: Held) => void;
+  /** Nothing is held back any more: an operator has accepted it, or it has been quiet for a minute. */
+  readonly onQuarantineEnd: (released: boolean) => void;
   /** `code` is stable. The session may be over or go on, receiving only. */
   readonly onError: (code: string, message: string) => void;
 }
@@ -66,6 +73,7 @@ interface Link {
 export class SyncPeer {
   readonly counters = new PeerCounters();
   readonly #options: SyncPeerOptions;
+  readonly #quarantine: PeerQuarantine;
   readonly #waiters = new Set<Waiter>();
   /** Links whose session is over but whose work in the engine may not be. */
   readonly #ending = new Set<Promise<void>>();
@@ -77,6 +85,12 @@ export class SyncPeer {
   constructor(options: SyncPeerOptions) {
     this.#options = options;
     this.#ackedLsn = lsnOf(options.engine.peerCursor(options.site), options.origin);
+    this.#quarantine = new PeerQuarantine({
+      engine: options.engine,
+      clocks: options.clocks,
+      onAlarm: options.onQuarantine,
+      onClear: options.onQuarantineEnd,
+    });
   }
 
   /** The last LSN of our own journal that is known to be durable there. */
@@ -96,6 +110,23 @@ export class SyncPeer {
   /** All that is known to be durable there, of every origin. */
   held(): OriginCursor[] {
     return this.#options.engine.peerCursor(this.#options.site);
+  }
+
+  get quarantine(): QuarantineStatus {
+    return this.#quarantine.status(this.#link?.receiver.waiting ?? { frames: 0, bytes: 0 });
+  }
+
+  /**
+   * Takes what is held back, and what the peer may have written until now, to the HLC that is returned;
+   * undefined if nothing is held back. `skewMs` is the peer's clock minus ours.
+   */
+  releaseQuarantine(skewMs: number): bigint | undefined {
+    return this.#quarantine.release(this.#link?.receiver.waiting.hlcMax ?? 0n, skewMs);
+  }
+
+  /** The drift limit may have changed. */
+  noteDriftLimit(): void {
+    this.#quarantine.look();
   }
 
   lag(nowUnixUs: bigint): Lag {
@@ -128,6 +159,7 @@ export class SyncPeer {
       engine,
       session,
       budget,
+      quarantine: this.#quarantine,
       counters,
       onApplied: this.#options.onApplied,
       onRefused: this.#options.onError,
@@ -138,7 +170,8 @@ export class SyncPeer {
     const link = { session, sender, receiver, running };
     this.#link = link;
     return {
-      onFrame: (frame) => receiver.onFrame(frame),
+      onFrame: (frame, stamp) => receiver.onFrame(frame, stamp),
+      onDrain: () => receiver.onDrain(),
       onAck: (cursors) => {
         sender.noteAck(cursors);
         this.#raise(sender.ackedLsn);
@@ -175,6 +208,7 @@ export class SyncPeer {
   async close(): Promise<void> {
     this.#closed = true;
     this.#detach();
+    this.#quarantine.close();
     for (const { lsn, reject } of this.#waiters) reject(closedError(this.#options.site, lsn));
     this.#waiters.clear();
     await Promise.all(this.#ending);

@@ -4,11 +4,14 @@
  * Several frames are in the engine at once, in order, so that it can commit them as one group. What
  * waits here is bounded by the credit that the conduit granted; what is in the engine, over all peers,
  * by a shared budget below the engine's own bound. Credit goes back when a frame is durable.
+ *
+ * A frame with stamps from the future waits here, and those behind it: the quarantine says how long.
  */
 import type { Engine, ReceiveResult } from '../../bindings';
 import type { ByteBudget } from './byte-budget';
 import type { PeerCounters } from './peer-counters';
-import type { SyncSession, WireCursor } from './session-port';
+import type { PeerQuarantine } from './peer-quarantine';
+import type { FrameStamp, SyncSession, WireCursor } from './session-port';
 
 export type ReceiverEngine = Pick<Engine, 'receive'>;
 
@@ -16,6 +19,7 @@ export interface ReceiverOptions {
   readonly engine: ReceiverEngine;
   readonly session: SyncSession;
   readonly budget: ByteBudget;
+  readonly quarantine: Pick<PeerQuarantine, 'admit' | 'drop'>;
   readonly counters: PeerCounters;
   /** A frame that was not held before is durable and merged. */
   readonly onApplied: (result: ReceiveResult) => void;
@@ -41,9 +45,17 @@ const CLOSE_CODES: ReadonlyMap<string, string> = new Map([
   ['CFS_CLOSED', 'shutting_down'],
 ]);
 
+interface Waiting {
+  readonly frame: Buffer;
+  readonly stamp: FrameStamp;
+}
+
 export class PeerReceiver {
   readonly #options: ReceiverOptions;
-  readonly #waiting: Buffer[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** Where the first of those that wait stands: it may be asked about only once. */
+  #first: 'unasked' | 'held' | 'admitted' = 'unasked';
+  #draining = false;
   readonly #ackDue = new Map<string, WireCursor>();
   #inEngine = 0;
   #ended = false;
@@ -54,16 +66,33 @@ export class PeerReceiver {
   }
 
   /** A frame came. Its bytes are the receiver's. */
-  onFrame(frame: Buffer): void {
+  onFrame(frame: Buffer, stamp: FrameStamp): void {
     if (this.#ended) return;
-    this.#waiting.push(frame);
+    this.#waiting.push({ frame, stamp });
     this.#submit();
+  }
+
+  /** The peer sends no more and waits for the end: what is held back is no reason to keep it waiting. */
+  onDrain(): void {
+    this.#draining = true;
+    if (this.#first === 'held') this.#putBack();
   }
 
   /** The session is over; frames in the engine are finished, those waiting here dropped. */
   stop(): void {
     this.#ended = true;
-    this.#waiting.length = 0;
+    this.#forget();
+  }
+
+  /** What has come and is not in the engine yet. */
+  get waiting(): { readonly frames: number; readonly bytes: number; readonly hlcMax: bigint } {
+    let bytes = 0;
+    let hlcMax = 0n;
+    for (const { frame, stamp } of this.#waiting) {
+      bytes += frame.length;
+      if (stamp.hlcMax > hlcMax) hlcMax = stamp.hlcMax;
+    }
+    return { frames: this.#waiting.length, bytes, hlcMax };
   }
 
   /** Resolves when the engine has finished with every frame it was given. */
@@ -75,9 +104,12 @@ export class PeerReceiver {
   readonly #submit = (): void => {
     const { engine, session, budget } = this.#options;
     for (;;) {
-      const frame = this.#waiting[0];
-      if (frame === undefined || !budget.take(frame.length, this.#submit)) return;
+      const first = this.#waiting[0];
+      if (first === undefined || !this.#mayTake(first.stamp)) return;
+      const { frame } = first;
+      if (!budget.take(frame.length, this.#submit)) return;
       this.#waiting.shift();
+      this.#first = 'unasked';
       this.#inEngine++;
       void engine.receive(frame, session.peerSite).then(
         (result) => this.#finished(frame, result),
@@ -85,6 +117,30 @@ export class PeerReceiver {
       );
     }
   };
+
+  #mayTake(stamp: FrameStamp): boolean {
+    if (this.#first !== 'unasked') return this.#first === 'admitted';
+    const isAdmitted = this.#options.quarantine.admit(stamp, () => {
+      this.#first = 'admitted';
+      this.#submit();
+    });
+    this.#first = isAdmitted ? 'admitted' : 'held';
+    if (!isAdmitted && this.#draining) this.#putBack();
+    return isAdmitted;
+  }
+
+  /** Not acked, so the peer keeps what waits here, and sends it again. */
+  #putBack(): void {
+    const { frames, bytes } = this.waiting;
+    this.#forget();
+    this.#options.session.release(bytes, frames);
+  }
+
+  #forget(): void {
+    if (this.#first === 'held') this.#options.quarantine.drop();
+    this.#waiting.length = 0;
+    this.#first = 'unasked';
+  }
 
   #finished(frame: Buffer, result: ReceiveResult): void {
     const { session, counters, onApplied } = this.#options;

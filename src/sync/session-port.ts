@@ -16,9 +16,18 @@ export interface WireCursor {
   readonly hlc?: bigint;
 }
 
+/** What a frame's header says of its entries. */
+export interface FrameStamp extends WireOrigin {
+  readonly lastLsn: bigint;
+  /** No entry in it has a greater HLC. */
+  readonly hlcMax: bigint;
+}
+
 export interface SyncHandlers {
-  onFrame(frame: Buffer): void;
+  onFrame(frame: Buffer, stamp: FrameStamp): void;
   onAck(cursors: readonly WireCursor[]): void;
+  /** The peer sends no more frames, and waits until those that it sent are done with. */
+  onDrain(): void;
   onClose(reason: {
     readonly code: string;
     readonly message: string;

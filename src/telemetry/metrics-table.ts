@@ -152,6 +152,18 @@ const links: readonly MetricDefinition[] = [
     (peer) => peer.ackRttMs,
   ),
   ofPeers('gauge', 'clock_skew_ms', "The peer's clock minus ours.", (peer) => peer.clockSkewMs),
+  ofPeers(
+    'gauge',
+    'quarantined',
+    '1 while, or in the minute after, entries of the peer are held back: stamped too far in the future.',
+    (peer) => (peer.quarantine.alarm ? 1 : 0),
+  ),
+  ofPeers(
+    'counter',
+    'quarantined_frames_total',
+    'Frames of the peer that were held back because of their stamps.',
+    (peer) => peer.quarantine.framesTotal,
+  ),
   {
     name: 'errors_total',
     type: 'counter',
@@ -182,6 +194,12 @@ const engine: readonly MetricDefinition[] = [
   ),
   ofNode('gauge', 'disk_full', '1 while appends wait for disk space.', ({ engine: e }) =>
     e.diskFull ? 1 : 0,
+  ),
+  ofNode(
+    'gauge',
+    'hlc_ahead_ms',
+    'How far the stamp of the newest entry held here is ahead of the wall clock.',
+    ({ clock }) => clock.hlcAheadMs,
   ),
   ofNode('gauge', 'journal_bytes', 'Disk space of the journal.', ({ engine: e }) => e.journalBytes),
   ofNode(

@@ -17,6 +17,37 @@ export interface RecordedError {
   readonly peer?: number;
 }
 
+/** What a peer sent that is stamped too far ahead of this node's clock, and so waits. */
+export interface QuarantineStatus {
+  /** From the first frame that is held back until none has been for a minute, or they are released. */
+  readonly alarm: boolean;
+  /** Frames held back so far. */
+  readonly framesTotal: number;
+  /** What is held back now, with what came after it; undefined if nothing is. */
+  readonly waiting:
+    | {
+        readonly frames: number;
+        readonly bytes: number;
+        /** Whose entries the first frame has: the peer's, or another site's that it passes on. */
+        readonly site: number;
+        /** The greatest of the first frame. */
+        readonly hlc: bigint;
+        /** That, ahead of this node's clock. */
+        readonly aheadMs: number;
+        readonly sinceUnixMs: number;
+      }
+    | undefined;
+}
+
+export interface ClockStatus {
+  readonly driftLimitMs: number;
+  /**
+   * How far the HLC of the next entry written here is ahead of the wall clock, because of what this
+   * node has seen or written before its clock jumped back; 0 when it is not.
+   */
+  readonly hlcAheadMs: number;
+}
+
 export interface PeerStatus {
   readonly site: number;
   readonly name: string;
@@ -46,6 +77,7 @@ export interface PeerStatus {
   readonly ackRttMs: number | undefined;
   /** Its clock minus ours. */
   readonly clockSkewMs: number | undefined;
+  readonly quarantine: QuarantineStatus;
 
   readonly codec: CodecName | undefined;
   readonly inFlightFrames: number;
@@ -98,6 +130,7 @@ export interface NodeStatus {
   readonly startedUnixMs: number;
   readonly unixMs: number;
   readonly engine: EngineStatus;
+  readonly clock: ClockStatus;
   readonly peers: readonly PeerStatus[];
   readonly audit: AuditStatus;
   /** Connections turned away that are no configured peer's, by stable reason such as "expired". */

@@ -16,6 +16,10 @@ inline constexpr size_t kSymlinkTargetBytesMax = 4095;
 inline constexpr size_t kXattrKeyBytesMax = 255;
 inline constexpr size_t kXattrValueBytesMax = 65536;
 
+// Clocks. What is received is below the end of the HLC, in the year 2112, by so much that own
+// entries after it can be counted on for ever: 2^56 of them.
+inline constexpr uint64_t kHlcReceivedMax = ~uint64_t{0} - (uint64_t{1} << 56);
+
 // Entries and frames.
 inline constexpr size_t kEntryPayloadBytesMax = 160 * 1024;
 inline constexpr size_t kConflictPathBytesMax = 4096;  // its end is kept

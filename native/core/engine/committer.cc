@@ -209,7 +209,7 @@ bool Committer::AppendChunk(Active* active) {
   const Bytes batch = active->request.batch;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-  hlc_floor_ = static_cast<Hlc>(now_ns / 1000) << 12;
+  hlc_floor_ = HlcOfWall(now_ns);
 
   std::array<OpView, kPrefetchEntries> ops;
   std::unique_lock lock(replica_->mutex);
@@ -379,6 +379,11 @@ Status Committer::CheckFrame(const FrameView& view, ReceiveResult* result) const
     return Status(Code::kStaleEpoch, "the frame has epoch " + std::to_string(info.epoch) +
                                          ", this node has seen " +
                                          std::to_string(replica_->metadata.epoch));
+  }
+  if (info.hlc_max > limits::kHlcReceivedMax) {
+    return Status(Code::kMalformed, "the frame has the hlc " + std::to_string(info.hlc_max) +
+                                        ", expected at most " +
+                                        std::to_string(limits::kHlcReceivedMax));
   }
   const Lsn held = replica_->metadata.held.Get(info.origin);
   result->duplicate = info.last_lsn <= held;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/entry.h"
+#include "base/limits.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "engine/engine.h"
@@ -18,6 +19,15 @@ namespace cfsrepl {
 // The low 48 bits of an inode number count; the high 16 are the minting site.
 inline constexpr int kInodeSiteShift = 48;
 inline SiteId SiteOfInode(Inode inode) { return static_cast<SiteId>(inode >> kInodeSiteShift); }
+
+// A wall clock as an HLC. One that stands before 1970 or where no HLC may is the nearest that may
+// be.
+inline Hlc HlcOfWall(int64_t unix_ns) {
+  constexpr int kCounterBits = 12;
+  constexpr Hlc kLastUs = limits::kHlcReceivedMax >> kCounterBits;
+  if (unix_ns < 0) return 0;
+  return std::min(static_cast<Hlc>(unix_ns) / 1000, kLastUs) << kCounterBits;
+}
 
 class Metadata {
  public:

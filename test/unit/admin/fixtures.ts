@@ -73,6 +73,7 @@ export const nodeStatus: NodeStatus = {
   startedUnixMs: 1_000_000,
   unixMs: 1_060_000,
   engine: engineStatus,
+  clock: { driftLimitMs: 500, hlcAheadMs: 0 },
   peers: [],
   audit: {
     seq: 5,
@@ -144,6 +145,8 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     config: notUsed,
     reloadConfig: notUsed,
     idMaps: notUsed,
+    quarantine: notUsed,
+    releaseQuarantine: notUsed,
     tlsStatus: notUsed,
     ...change,
   };

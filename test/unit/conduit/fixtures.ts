@@ -156,6 +156,7 @@ export function peekFakeFrame(header: Uint8Array): FrameInfo {
     incarnation: view.readBigUInt64LE(16),
     firstLsn: view.readBigUInt64LE(24),
     lastLsn: view.readBigUInt64LE(24),
+    hlcMax: 0n,
     epoch: 1n,
     entryCount: view.readUInt32LE(12),
     totalBytes: view.readUInt32LE(4),

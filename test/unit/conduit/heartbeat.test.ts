@@ -100,10 +100,19 @@ test('clock skew is that of the reply with the least round trip of the last eigh
   const hourUs = 3_600_000_000;
   state = reply(state, 400, hourUs);
   assert.deepEqual(bestSample(state), { rttUs: 400, skewUs: hourUs });
-  state = reply(state, 9000, -5);
+  state = reply(state, 9000, hourUs - 4000);
   assert.deepEqual(bestSample(state), { rttUs: 400, skewUs: hourUs });
-  for (let i = 0; i < 8; i++) state = reply(state, 1000 + i, 7);
-  assert.deepEqual(bestSample(state), { rttUs: 1000, skewUs: 7 });
+  for (let i = 0; i < 8; i++) state = reply(state, 1000 + i, hourUs + 7);
+  assert.deepEqual(bestSample(state), { rttUs: 1000, skewUs: hourUs + 7 });
+});
+
+test('a clock that is set is believed at once, however good the replies from before were', () => {
+  let state = startHeartbeat(0);
+  for (let i = 0; i < 8; i++) state = reply(state, 400, 7);
+  state = reply(state, 9000, 6000);
+  assert.deepEqual(bestSample(state), { rttUs: 400, skewUs: 7 }, 'that may be the network');
+  state = reply(state, 9000, -3_600_000_000);
+  assert.deepEqual(bestSample(state), { rttUs: 9000, skewUs: -3_600_000_000 });
 });
 
 test('a reply to a heartbeat of the future measures nothing', () => {

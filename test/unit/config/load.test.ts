@@ -70,6 +70,7 @@ test('the least configuration gets every default', (context) => {
     audit: { retentionDays: 365, retentionBytes: 268435456, fileBytes: 8388608 },
     conflicts: { ledgerBytes: 67108864, ledgerDays: 90 },
     state: { keepRemovedMinutes: 10 },
+    clock: { driftLimitMs: 500 },
     log: { level: 'info' },
   });
 });

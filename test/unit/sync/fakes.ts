@@ -8,7 +8,7 @@ import type {
   SealedFrame,
 } from '../../../bindings';
 import type { SyncEngine } from '../../../src/sync/peer';
-import type { SyncSession, WireCursor } from '../../../src/sync/session-port';
+import type { FrameStamp, SyncSession, WireCursor } from '../../../src/sync/session-port';
 
 export const OWN = { site: 1, incarnation: 11n };
 export const PEER = { site: 2, incarnation: 22n };
@@ -20,6 +20,18 @@ export function cursor(origin: { site: number; incarnation: bigint }, lsn: bigin
 export function wireCursor(origin: { site: number; incarnation: bigint }, lsn: bigint): WireCursor {
   return { origin, lsn, shards: [] };
 }
+
+/** Of a frame of the peer's with the entry `hlcMax`, whose HLC is as much. */
+export function stampOf(hlcMax: bigint): FrameStamp {
+  return { ...PEER, lastLsn: hlcMax, hlcMax };
+}
+
+/** It is the epoch, and stays so. */
+export const STILL_CLOCKS = {
+  wallUnixMs: (): number => 0,
+  monoMs: (): number => 0,
+  driftLimitMs: (): number => 500,
+};
 
 export class FakeSession implements SyncSession {
   readonly peerSite = PEER.site;

@@ -3,7 +3,17 @@ import { test } from 'node:test';
 import { makeError } from '../../../bindings';
 import { ByteBudget } from '../../../src/sync/byte-budget';
 import { SyncPeer } from '../../../src/sync/peer';
-import { FakeEngine, FakeSession, OWN, PEER, cursor, settle, wireCursor } from './fakes';
+import {
+  FakeEngine,
+  FakeSession,
+  OWN,
+  PEER,
+  STILL_CLOCKS,
+  cursor,
+  settle,
+  stampOf,
+  wireCursor,
+} from './fakes';
 
 function make(engine: FakeEngine, goesOnWithForks = false) {
   const errors: string[] = [];
@@ -21,6 +31,9 @@ function make(engine: FakeEngine, goesOnWithForks = false) {
     },
     budget: new ByteBudget(1000),
     nowMs: () => 0,
+    clocks: STILL_CLOCKS,
+    onQuarantine: () => undefined,
+    onQuarantineEnd: () => undefined,
     idleCores: () => 1,
     unreached: () => new Set(),
     onApplied: () => undefined,
@@ -141,7 +154,7 @@ test('a peer that lacks collected journal is told of, and may still send', async
   assert.deepEqual(errors, ['CFS_TRUNCATED']);
   assert.match(peer.blocked ?? '', /LSN 1 has been collected/);
   assert.deepEqual(session.closed, []);
-  handlers.onFrame(Buffer.alloc(10));
+  handlers.onFrame(Buffer.alloc(10), stampOf(1n));
   assert.equal(engine.received.length, 1);
   engine.finish(1n);
   await peer.close();

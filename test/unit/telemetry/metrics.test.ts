@@ -41,6 +41,8 @@ const known: Partial<PeerStatus> = {
   entriesSent: 20,
   entriesReceived: 7,
   errors: new Map([['link_lost', 3]]),
+  quarantine: { alarm: true, framesTotal: 4, waiting: undefined },
+  clockSkewMs: -250.5,
 };
 const peer = zeroElse<PeerStatus>(known);
 
@@ -52,6 +54,7 @@ const status = {
   version: '1.2.3',
   unixMs: 10_000,
   engine,
+  clock: { driftLimitMs: 500, hlcAheadMs: 3000 },
   strangersRefused: new Map([['self_signed', 4]]),
   peers: [
     peer,
@@ -73,6 +76,10 @@ function open(t: TestContext, take: () => NodeStatus = () => status): NodeMetric
 }
 
 const expected = [
+  'claudefs_replication_clock_skew_ms{peer="bonn"} -250.5',
+  'claudefs_replication_quarantined{peer="bonn"} 1',
+  'claudefs_replication_quarantined_frames_total{peer="bonn"} 4',
+  'claudefs_replication_hlc_ahead_ms 3000',
   'claudefs_replication_lag_ms{peer="bonn"} 1500',
   'claudefs_replication_lag_ms{peer="kiel"} 20',
   'claudefs_replication_lag_entries{peer="bonn"} 10',
