@@ -7,6 +7,7 @@ import { memory } from './memory';
 import { peers } from './peers/peers';
 import { recover } from './recover';
 import { replicate } from './replicate';
+import { replicateBoth } from './replicate-both';
 import { scale } from './scale';
 import type { Bench } from './support/measurement';
 
@@ -14,9 +15,11 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['crc', coreBench('crc')],
   ['codec', coreBench('codec')],
   ['compact', coreBench('compact')],
+  ['conflict', coreBench('conflict')],
   ['wal', coreBench('wal')],
   ['append-latency', appendLatency],
   ['replicate', replicate],
+  ['replicate-both', replicateBoth],
   ['lag', lag],
   ['recover', recover],
   ['memory', memory],

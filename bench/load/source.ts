@@ -2,6 +2,7 @@
  * A metadata server with the library inside: makes inodes, then changes them as fast as the journal
  * takes it, or at a steady rate, until its peers have durably applied the last change.
  */
+import { createHash } from 'node:crypto';
 import { type Node, OpBatch } from '../../src';
 import { type Usage, UsageMeter, engineNumbers, runEmbedded, sharedClockUs } from './embedded';
 
@@ -38,6 +39,7 @@ interface Inodes {
 }
 
 const CREATES_PER_BATCH = 4096;
+const DUMP_PAGE = 4096;
 const TICK_MS = 1;
 
 void runEmbedded((node, job) => {
@@ -49,15 +51,44 @@ void runEmbedded((node, job) => {
       await replicated(node, node.status().engine.lastLsn);
       return inodes;
     },
+    /** Takes the inodes that another site has made. */
+    share: async () => {
+      const first = await node.lookup(nameOf(0));
+      inodes = { first: Number(first.inode), count: task.inodes };
+      return inodes;
+    },
     run: () => run(node, inodes, task),
     pace: () => pace(node, inodes, task),
     engine: () => engineNumbers(node),
+    contents: () => contents(node),
   };
 });
+
+/** What the tree shows, as a hash, and how many changes of all sites have lost to others. */
+async function contents(node: Node): Promise<{ dump: string; names: number; conflicts: number }> {
+  const hash = createHash('sha256');
+  let names = 0;
+  let after: Uint8Array | undefined;
+  for (;;) {
+    const page = await node.dump(after, DUMP_PAGE);
+    after = page.at(-1)?.path;
+    if (after === undefined) break;
+    names += page.length;
+    const text = JSON.stringify(page, (_, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    hash.update(text);
+  }
+  return { dump: hash.digest('hex'), names, conflicts: node.status().engine.conflictsRecorded };
+}
 
 /** Resolves when every peer holds `lsn` durably. */
 async function replicated(node: Node, lsn: bigint): Promise<void> {
   await Promise.all(node.config.peers.map((peer) => node.waitFor(peer.site, lsn)));
+}
+
+function nameOf(index: number): string {
+  return `/file-${String(index).padStart(11, '0')}`;
 }
 
 /** Files of 16-byte names in the root. Their numbers of these sites are below 2^53, and in a row. */
@@ -67,7 +98,7 @@ async function makeInodes(node: Node, count: number): Promise<Inodes> {
     const batch = new OpBatch();
     const end = Math.min(count, first + CREATES_PER_BATCH);
     for (let i = first; i < end; i++) {
-      const name = `file-${String(i).padStart(11, '0')}`;
+      const name = nameOf(i).slice(1);
       batch.add({ op: 'create', parent: 1n, name, mode: 0o644 });
     }
     const result = await node.append(batch, { wantInodes: true });
@@ -80,7 +111,7 @@ async function makeInodes(node: Node, count: number): Promise<Inodes> {
 }
 
 async function run(node: Node, inodes: Inodes, task: SourceTask): Promise<RunResult> {
-  const batches = makeChanges(inodes, task);
+  const batches = makeChanges(node, inodes, task);
   const before = node.status().engine;
   const meter = new UsageMeter();
   meter.start();
@@ -102,8 +133,8 @@ async function run(node: Node, inodes: Inodes, task: SourceTask): Promise<RunRes
 }
 
 /** A 32-bit xorshift: the load must cost little beside what is measured, and be the same each time. */
-function randomNumbers(): () => number {
-  let state = 0x9e3779b9;
+function randomNumbers(site: number): () => number {
+  let state = 0x9e3779b9 ^ (site << 8);
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;
@@ -113,8 +144,8 @@ function randomNumbers(): () => number {
 }
 
 /** Adds changes of random inodes to a batch: entries of 128 bytes. */
-function changeMaker(inodes: Inodes): (batch: OpBatch, count: number) => void {
-  const random = randomNumbers();
+function changeMaker(node: Node, inodes: Inodes): (batch: OpBatch, count: number) => void {
+  const random = randomNumbers(node.config.site.id);
   const times = Array.from({ length: 1024 }, () => 1_700_000_000_000_000_000n + BigInt(random()));
   return (batch, count) => {
     for (let i = 0; i < count; i++) {
@@ -131,8 +162,8 @@ function changeMaker(inodes: Inodes): (batch: OpBatch, count: number) => void {
 }
 
 /** Batches one after another: what a server's request handlers would do is part of what is measured. */
-function* makeChanges(inodes: Inodes, task: SourceTask): Generator<OpBatch> {
-  const change = changeMaker(inodes);
+function* makeChanges(node: Node, inodes: Inodes, task: SourceTask): Generator<OpBatch> {
+  const change = changeMaker(node, inodes);
   for (let left = task.entries; left > 0; left -= task.batchEntries) {
     const batch = new OpBatch(task.batchEntries * 128);
     change(batch, Math.min(left, task.batchEntries));
@@ -157,7 +188,7 @@ async function appendAll(
 
 /** One append call an entry, spread over the time as evenly as timers are; says when each was called. */
 async function pace(node: Node, inodes: Inodes, task: SourceTask): Promise<readonly AppendMark[]> {
-  const change = changeMaker(inodes);
+  const change = changeMaker(node, inodes);
   const marks: Promise<AppendMark>[] = [];
   const startMs = performance.now();
   while (marks.length < task.entries) {

@@ -26,7 +26,7 @@ test('in a chain of four, what is written at either end comes out at the other, 
     const writes = nodes.map((node, index) =>
       node.append([
         { op: 'mkdir', path: `/site-${index + 1}-${round}` },
-        { op: 'create', path: '/wanted-by-all-' + round },
+        { op: 'create', path: `/wanted-by-all-${round}` },
       ]),
     );
     await Promise.allSettled(writes); // a name may have come from another site first
