@@ -183,9 +183,9 @@ Status ReadLedgerRecord(Bytes record, const std::vector<OriginIndex>& origins, S
   const EntryHeader header(stored.lsn, stored.hlc, stored.inode, 0, 0,
                            static_cast<uint32_t>(payload.size()), 0, 0, 0, stored.op,
                            kEntrySchemaVersion, 0, 0, 0);
-  if (state != nullptr) return state->Merge(header, payload, origins[stored.origin]);
   const Status status = ValidatePayload(header, payload);
-  return status.ok() ? status : Malformed(status.message());
+  if (!status.ok()) return Malformed(status.message());
+  return state == nullptr ? status : state->Merge(header, payload, origins[stored.origin]);
 }
 
 // Reads `count` records, which must fill `records`.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace cfsrepl {
 namespace {
 
@@ -34,30 +36,32 @@ Result<bool> Ledger::Merge(const EntryHeader& header, Bytes payload, const Origi
 }
 
 Result<bool> Ledger::MergeConflict(const EntryHeader& header, Bytes payload, const LinkId& id) {
-  auto conflict = DecodeConflict(header, payload);
-  if (!conflict.ok()) return conflict.status();
   if (places_.contains(id)) return false;
+  const LossKey key = KeyOf(payload);
   const LedgerPlace place{header.hlc(), id};
-  auto [known, is_new] = known_.try_emplace(KeyOf(conflict.value()), Known{place, {}});
-  known->second.ids.push_back(id);
+  auto [known, is_new] = known_.try_emplace(key, Known{place, {}});
   if (is_new) {
     LedgerRecord record;
     record.inode = header.inode();
     record.payload.assign(payload.begin(), payload.end());
     record.arrival = ++recorded_;
-    arrivals_.emplace(record.arrival, place);
-    losers_[conflict->loser_inode]++;
+    arrivals_.emplace_hint(arrivals_.end(), record.arrival, place);
+    losers_[key.inode]++;
     bytes_ += BytesOf(record);
-    records_.emplace(place, std::move(record));
+    records_.emplace_hint(records_.end(), place, std::move(record));
     open_++;
   } else if (place < known->second.place) {
+    known->second.others.push_back(known->second.place.id);
     auto node = records_.extract(known->second.place);
     node.key() = place;
     arrivals_[node.mapped().arrival] = place;
     records_.insert(std::move(node));
     known->second.place = place;
+  } else {
+    known->second.others.push_back(id);
   }
-  for (const LinkId& other : known->second.ids) places_[other] = known->second.place;
+  places_[known->second.place.id] = known->second.place;
+  for (const LinkId& other : known->second.others) places_[other] = known->second.place;
   if (auto ack = early_acks_.find(id); ack != early_acks_.end()) {
     Settle(&records_.find(known->second.place)->second, ack->second.first, ack->second.second);
     early_acks_.erase(ack);
@@ -117,10 +121,11 @@ void Ledger::Evict() {
 
 void Ledger::EvictOldest() {
   const auto oldest = records_.begin();
-  const auto known = known_.find(KeyOf(oldest->second.conflict()));
+  const auto known = known_.find(KeyOf(oldest->second.payload));
   const auto loser = losers_.find(known->first.inode);
   if (--loser->second == 0) losers_.erase(loser);
-  for (const LinkId& id : known->second.ids) places_.erase(id);
+  places_.erase(known->second.place.id);
+  for (const LinkId& id : known->second.others) places_.erase(id);
   known_.erase(known);
   arrivals_.erase(oldest->second.arrival);
   bytes_ -= BytesOf(oldest->second);
@@ -129,8 +134,24 @@ void Ledger::EvictOldest() {
   evicted_++;
 }
 
-Ledger::LossKey Ledger::KeyOf(const Conflict& conflict) {
-  return {conflict.loser.stamp, conflict.winner.stamp, conflict.loser_inode, conflict.lost};
+Ledger::LossKey Ledger::KeyOf(Bytes payload) {
+  const auto head = ByteReader(payload).Get<schema::ConflictHead>();
+  auto stamp_of = [](const schema::ConflictSide& side) {
+    return Stamp{side.hlc(), {side.site(), side.incarnation()}, side.lsn()};
+  };
+  return {stamp_of(head.loser()), stamp_of(head.winner()), head.loser_inode(),
+          static_cast<Lost>(head.lost())};
+}
+
+size_t Ledger::Hash::operator()(const LossKey& key) const {
+  const uint64_t losers = key.loser.hlc ^ key.loser.lsn ^ (uint64_t{key.loser.origin.site} << 48);
+  const uint64_t winners = key.winner.lsn ^ (uint64_t{key.winner.origin.site} << 48);
+  return MixInode(MixInode(losers) ^ winners ^
+                  MixInode(key.inode + static_cast<uint64_t>(key.lost)));
+}
+
+size_t Ledger::Hash::operator()(const LinkId& id) const {
+  return MixInode(id.lsn ^ (uint64_t{id.origin.site} << 48) ^ id.origin.incarnation);
 }
 
 uint64_t Ledger::BytesOf(const LedgerRecord& record) {

@@ -84,11 +84,15 @@ class Ledger {
     Stamp winner;
     Inode inode = 0;
     Lost lost = Lost::kFields;
-    auto operator<=>(const LossKey&) const = default;
+    bool operator==(const LossKey&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const LossKey& key) const;
+    size_t operator()(const LinkId& id) const;
   };
   struct Known {
     LedgerPlace place;
-    std::vector<LinkId> ids;
+    std::vector<LinkId> others;  // entries that recorded it, besides the one of the place
   };
 
   Result<bool> MergeConflict(const EntryHeader& header, Bytes payload, const LinkId& id);
@@ -96,13 +100,14 @@ class Ledger {
   void Settle(LedgerRecord* record, const Stamp& stamp, Settled how);
   void Evict();
   void EvictOldest();
-  static LossKey KeyOf(const Conflict& conflict);
+  // Of a conflict's payload.
+  static LossKey KeyOf(Bytes payload);
   static uint64_t BytesOf(const LedgerRecord& record);
 
   LedgerLimits limits_;
   std::map<LedgerPlace, LedgerRecord> records_;
-  std::map<LossKey, Known> known_;
-  std::map<LinkId, LedgerPlace> places_;
+  boost::unordered_flat_map<LossKey, Known, Hash> known_;
+  boost::unordered_flat_map<LinkId, LedgerPlace, Hash> places_;
   std::map<uint64_t, LedgerPlace> arrivals_;
   boost::unordered_flat_map<Inode, uint32_t> losers_;  // how many records are about each
   // Acknowledgements that came before what they acknowledge.
