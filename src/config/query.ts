@@ -30,12 +30,13 @@ const TERMS_MAX = 32;
 /**
  * Terms with spaces between, all of which must hold: `KEY=PATTERN`, `KEY!=PATTERN`, or a pattern of
  * `bareKey` alone. `*` in a pattern stands for anything; `"..."` holds spaces. A key without a value
- * matches nothing.
+ * matches nothing; one that is not among `keys`, if they are given, is an error.
  */
 export function parseTerms<T>(
   text: string,
   bareKey: string,
   valueAt: (item: T, key: string) => QueryValue,
+  keys?: readonly string[],
 ): (item: T) => boolean {
   const filters: ((item: T) => boolean)[] = [];
   TERM.lastIndex = 0;
@@ -44,6 +45,9 @@ export function parseTerms<T>(
     const match = TERM.exec(text);
     if (match === null || filters.length === TERMS_MAX) throw badTerm(text.slice(at).trim());
     const [, key = bareKey, operator = '=', pattern = '', bare = pattern] = match;
+    if (keys !== undefined && !keys.includes(key)) {
+      throw new QueryError(`filter: "${key}": expected one of the keys ${keys.join(', ')}`);
+    }
     const [matches, wanted] = [globMatcher(unquoted(bare)), operator === '='];
     filters.push((item) => {
       const value = valueAt(item, key);

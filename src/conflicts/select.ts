@@ -11,27 +11,18 @@ const utf8 = new TextDecoder();
  * (open, acknowledged, restored), `inode`, `op`, `loser_site` and `winner_site`.
  */
 export function parseConflictFilter(text: string): ConflictFilter {
-  return parseTerms(text, 'path', valueAt);
+  return parseTerms(text, 'path', (conflict, key) => VALUES.get(key)?.(conflict), [
+    ...VALUES.keys(),
+  ]);
 }
 
-function valueAt(conflict: RecordedConflict, key: string): QueryValue {
-  const { loser, winner, settled } = conflict;
-  switch (key) {
-    case 'path':
-      return utf8.decode(conflict.path);
-    case 'lost':
-      return conflict.lost;
-    case 'state':
-      return settled?.how ?? 'open';
-    case 'inode':
-      return String(loser.inode);
-    case 'op':
-      return loser.op;
-    case 'loser_site':
-      return loser.site;
-    case 'winner_site':
-      return winner.site;
-    default:
-      return undefined;
-  }
-}
+type ValueOf = (conflict: RecordedConflict) => QueryValue;
+const VALUES: ReadonlyMap<string, ValueOf> = new Map<string, ValueOf>([
+  ['path', ({ path }) => utf8.decode(path)],
+  ['lost', ({ lost }) => lost],
+  ['state', ({ settled }) => settled?.how ?? 'open'],
+  ['inode', ({ loser }) => String(loser.inode)],
+  ['op', ({ loser }) => loser.op],
+  ['loser_site', ({ loser }) => loser.site],
+  ['winner_site', ({ winner }) => winner.site],
+]);

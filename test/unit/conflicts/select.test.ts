@@ -36,6 +36,10 @@ for (const [filter, expected] of [
 
 test('a filter that is none is refused', () => {
   assert.throws(() => parseConflictFilter('lost='), QueryError);
+  assert.throws(
+    () => parseConflictFilter('sites=2'),
+    /"sites": expected one of the keys path, lost,/,
+  );
 });
 
 test('an id is read as it is written, and nothing else is', () => {
