@@ -14,6 +14,7 @@ import {
   type KnownWrite,
   type Recorded,
   assertRecorded,
+  isLater,
   knew,
   lossesOf,
 } from './support/known-writes';
@@ -165,9 +166,15 @@ class Trial {
   }
 }
 
+/** What all of them answer, to the byte. */
 async function same(sites: readonly WrittenSite[], path: string): Promise<string> {
   const [first = '', ...others] = await Promise.all(sites.map((site) => site.text(path)));
-  for (const other of others) assert.equal(other, first, `${path} differs`);
+  const lines = first.split('\n');
+  for (const other of others) {
+    if (other === first) continue;
+    const at = other.split('\n').findIndex((line, index) => line !== lines[index]);
+    assert.fail(`${path} differs:\n${String(other.split('\n')[at])}\n${String(lines[at])}`);
+  }
   return first;
 }
 
@@ -226,7 +233,7 @@ function recordOf(conflict: Conflict, writes: ReadonlyMap<string, KnownWrite>): 
     return write;
   });
   assert.ok(loser !== undefined && winner !== undefined);
-  const byRule = loser.rule === 'in_use' && loser.hlc < winner.hlc ? 'later' : loser.rule;
+  const byRule = isLater(winner, loser) ? 'later' : loser.rule;
   assert.equal(conflict.decided, byRule, conflict.id);
   return { loser, winner };
 }
@@ -257,12 +264,14 @@ test('three sites, cut apart and killed, end the same and know every conflict th
       `level through a third site ${counts.relays} times`,
   );
   t.diagnostic(
-    `${verdict.writes} writes to what others write to (${sum((site) => site.overtaken)} more came ` +
-      `too late, ${sum((site) => site.unanswered)} never answered)`,
+    `${verdict.writes} writes to what others write to, ${sum((site) => site.overtaken)} more came ` +
+      `too late; kills left ${sum((site) => site.unanswered)} unanswered, of which ` +
+      `${sum((site) => site.madeUnanswered)} had been made`,
   );
   t.diagnostic(
     `${verdict.recorded} conflicts recorded: all ${verdict.certain} that had to be, ` +
-      `${verdict.recorded - verdict.certain} of ${verdict.uncertain} that had not`,
+      `${verdict.exact} of them between two writes and no others, ` +
+      `${verdict.recorded - verdict.certain} of ${verdict.uncertain} that might have been`,
   );
 });
 

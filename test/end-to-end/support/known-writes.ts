@@ -52,7 +52,7 @@ export function knew(writer: KnownWrite, other: KnownWrite): Answer {
   return (writer.after.get(other.site) ?? 0n) >= other.lsn ? 'perhaps' : 'no';
 }
 
-function isLater(a: KnownWrite, b: KnownWrite): boolean {
+export function isLater(a: KnownWrite, b: KnownWrite): boolean {
   return a.hlc === b.hlc ? a.site > b.site : a.hlc > b.hlc;
 }
 

@@ -21,6 +21,7 @@ interface Attempt {
   after: Held | undefined;
   /** Undefined if there was no answer. */
   lsn: bigint | undefined;
+  isMade: boolean;
 }
 
 type Entry = Readonly<Record<string, unknown>> & { readonly lsn: string; readonly hlc: string };
@@ -123,11 +124,17 @@ export class WrittenSite {
     return (JSON.parse(text) as { inode: string }).inode;
   }
 
+  /** Of the unanswered, those that `written` has found in the journal. */
+  get madeUnanswered(): number {
+    return this.#attempts.filter(({ lsn, isMade }) => lsn === undefined && isMade).length;
+  }
+
   /** Every write of this site that is in its journal. Fails if one that was acknowledged is not. */
   async written(): Promise<KnownWrite[]> {
     await this.#readJournal();
     const found: KnownWrite[] = [];
-    for (const { intent, before, after, lsn } of this.#attempts) {
+    for (const attempt of this.#attempts) {
+      const { intent, before, after, lsn } = attempt;
       const least = (before.get(this.id) ?? 0n) + 1n;
       const most = lsn ?? after?.get(this.id) ?? 0n;
       const entry = this.#find(intent, lsn ?? least, most);
@@ -135,6 +142,7 @@ export class WrittenSite {
         assert.equal(lsn, undefined, `lost: ${JSON.stringify(intent)}, LSN ${String(lsn)}`);
         continue;
       }
+      attempt.isMade = true;
       found.push({
         site: this.id,
         lsn: BigInt(entry.lsn),
@@ -155,6 +163,7 @@ export class WrittenSite {
       before: await this.held(),
       after: undefined,
       lsn: undefined,
+      isMade: false,
     };
     this.#attempts.push(attempt);
     return attempt;
