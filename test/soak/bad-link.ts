@@ -1,4 +1,4 @@
-/** The way from one site to another: a TCP proxy that can be cut, and can go silent without a word. */
+/** The way from one site to another: a TCP proxy that can be cut, closed, and go silent without a word. */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 
 export class BadLink {
@@ -6,6 +6,7 @@ export class BadLink {
   readonly #server: Server;
   #targetPort = 0;
   #stalled = false;
+  #closed = false;
 
   constructor() {
     this.#server = createServer({ pauseOnConnect: true }, (inner) => this.#join(inner));
@@ -23,6 +24,12 @@ export class BadLink {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** The same, and so is every connection that is tried, until `heal`. */
+  sever(): void {
+    this.#closed = true;
+    this.cut();
+  }
+
   /** Nothing comes through and nobody is told; connections go on being accepted. */
   stall(): void {
     this.#stalled = true;
@@ -31,6 +38,7 @@ export class BadLink {
 
   /** What was held back goes on its way. */
   heal(): void {
+    this.#closed = false;
     this.#stalled = false;
     for (const socket of this.#sockets) socket.resume();
   }
@@ -41,6 +49,10 @@ export class BadLink {
   }
 
   #join(inner: Socket): void {
+    if (this.#closed) {
+      inner.resetAndDestroy();
+      return;
+    }
     const outer = connect(this.#targetPort, '127.0.0.1');
     for (const [from, to] of [
       [inner, outer],

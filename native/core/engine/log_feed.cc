@@ -1,5 +1,6 @@
 #include "engine/log_feed.h"
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 
@@ -180,13 +181,30 @@ Status LogFeed::Gather(const FeedOptions& options, FeedPlace* next) {
   return Status::Ok();
 }
 
+void LogFeed::FindLearning() {
+  constexpr auto kSame = [](const schema::OriginLsn& a, const schema::OriginLsn& b) {
+    return a.site() == b.site() && a.incarnation() == b.incarnation() && a.lsn() == b.lsn();
+  };
+  learned_at_.clear();
+  const SeenSection* before = nullptr;
+  for (const FrameView& view : views_) {
+    for (const SeenSection& section : view.sections) {
+      if (before != nullptr && !std::ranges::equal(before->seen, section.seen, kSame)) {
+        learned_at_.push_back(std::max(section.from_lsn, view.info.first_lsn));
+      }
+      before = &section;
+    }
+  }
+}
+
 Result<std::shared_ptr<const CachedSeal>> LogFeed::SealFrom(const FeedOptions& options) {
   auto sealed = std::make_shared<CachedSeal>();
   CFS_RETURN_IF_ERROR(Gather(options, &sealed->next));
   if (options.compact) {
     const ShortLived short_lived =
         source_->single_peer_ && !options.forward ? ShortLived::kVanish : ShortLived::kKeep;
-    compactor_.Run(views_.front().info.origin, entries_, short_lived, &kept_);
+    FindLearning();
+    compactor_.Run(views_.front().info.origin, entries_, short_lived, &kept_, learned_at_);
   } else {
     kept_.resize(entries_.size());
     std::iota(kept_.begin(), kept_.end(), 0);

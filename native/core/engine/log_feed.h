@@ -85,6 +85,8 @@ class LogFeed : public Feed {
   // Takes own frames from place_ on into views_ and entries_, up to the target.
   Status Gather(const FeedOptions& options, FeedPlace* next);
   Status Take(const Item& item);
+  // Notes in learned_at_ where the sections of views_ say more than those before.
+  void FindLearning();
   // The record at *place, which it makes canonical; null at the durable end.
   Result<std::shared_ptr<const Record>> ReadRecord(FeedPlace* place);
 
@@ -99,6 +101,7 @@ class LogFeed : public Feed {
   std::vector<std::unique_ptr<FrameScratch>> scratches_;
   std::vector<FrameView> views_;
   std::vector<EntryView> entries_;
+  std::vector<Lsn> learned_at_;
   std::vector<uint32_t> kept_;
   Compactor compactor_;
   FrameSealer sealer_;

@@ -57,26 +57,39 @@ void Compactor::Prepare(size_t entry_count) {
     fields_.assign(slots, FieldSlot{});
     xattrs_.assign(slots, XattrSlot{});
     objects_.assign(slots, ObjectSlot{});
-    generation_ = 0;
+    generation_ = register_generation_ = 0;
   }
   if (++generation_ == 0) {  // after 2^32 batches old slots would look current
-    std::fill(fields_.begin(), fields_.end(), FieldSlot{});
-    std::fill(xattrs_.begin(), xattrs_.end(), XattrSlot{});
     std::fill(objects_.begin(), objects_.end(), ObjectSlot{});
     generation_ = 1;
   }
+  ForgetRegisters();
   slot_mask_ = slots - 1;
   shift_ = 64 - std::countr_zero(slots);
 }
 
+void Compactor::ForgetRegisters() {
+  if (++register_generation_ != 0) return;
+  std::fill(fields_.begin(), fields_.end(), FieldSlot{});
+  std::fill(xattrs_.begin(), xattrs_.end(), XattrSlot{});
+  register_generation_ = 1;
+}
+
 void Compactor::Run(const Origin& origin, std::span<const EntryView> entries,
-                    ShortLived short_lived, std::vector<uint32_t>* kept) {
+                    ShortLived short_lived, std::vector<uint32_t>* kept,
+                    std::span<const Lsn> learned_at) {
   Prepare(entries.size());
   bool any_vanish = short_lived == ShortLived::kVanish && FindVanishing(origin, entries);
   kept_descending_.resize(std::max(kept_descending_.size(), entries.size()));
   uint32_t* next = kept_descending_.data();
   // Backwards, so that what later entries set is known.
   for (size_t i = entries.size(); i-- > 0;) {
+    if (!learned_at.empty() && entries[i].header->lsn() < learned_at.back()) {
+      ForgetRegisters();
+      do {
+        learned_at = learned_at.first(learned_at.size() - 1);
+      } while (!learned_at.empty() && entries[i].header->lsn() < learned_at.back());
+    }
     if (any_vanish && Vanishes(entries[i], i)) continue;
     if (!IsSuperseded(entries, i)) *next++ = static_cast<uint32_t>(i);
   }
@@ -103,7 +116,7 @@ bool Compactor::AreFieldsSuperseded(const EntryView& entry) {
 
 bool Compactor::CoverRegisters(Inode inode, uint32_t registers) {
   size_t at = (inode * kGolden) >> shift_;
-  while (fields_[at].generation == generation_) {
+  while (fields_[at].generation == register_generation_) {
     FieldSlot& slot = fields_[at];
     if (slot.inode == inode) {
       bool superseded = (registers & ~slot.registers) == 0;
@@ -112,7 +125,7 @@ bool Compactor::CoverRegisters(Inode inode, uint32_t registers) {
     }
     at = (at + 1) & slot_mask_;
   }
-  fields_[at] = {inode, generation_, registers};
+  fields_[at] = {inode, register_generation_, registers};
   return registers == 0;
 }
 
@@ -122,7 +135,7 @@ bool Compactor::IsXattrSuperseded(std::span<const EntryView> entries, size_t ind
   Bytes key = KeyOf(entry);
   uint64_t hash = HashXattr(inode, key);
   size_t at = hash >> shift_;
-  while (xattrs_[at].generation == generation_) {
+  while (xattrs_[at].generation == register_generation_) {
     if (xattrs_[at].hash == hash) {
       const EntryView& later = entries[xattrs_[at].entry];
       Bytes later_key = KeyOf(later);
@@ -130,7 +143,7 @@ bool Compactor::IsXattrSuperseded(std::span<const EntryView> entries, size_t ind
     }
     at = (at + 1) & slot_mask_;
   }
-  xattrs_[at] = {hash, generation_, static_cast<uint32_t>(index)};
+  xattrs_[at] = {hash, register_generation_, static_cast<uint32_t>(index)};
   return false;
 }
 

@@ -37,12 +37,16 @@ class Compactor {
   //  - entries of a newer schema or op stay, and nothing vanishes from a batch that has any.
   // After merging the kept entries every register that is live holds what all entries would have
   // left, whatever else is merged before, between or after.
+  //
+  // `learned_at`, ascending: from each of these LSNs on, the origin had seen more of other origins.
+  // Nothing goes for an entry that knew more: a change of another site may have lost to the one and
+  // been seen by the other, and it is the one that says that there was a conflict.
   void Run(const Origin& origin, std::span<const EntryView> entries, ShortLived short_lived,
-           std::vector<uint32_t>* kept);
+           std::vector<uint32_t>* kept, std::span<const Lsn> learned_at = {});
 
  private:
   // Open addressing, linear probing, at most half full. A slot is empty unless its generation is
-  // the current one, so a new batch clears nothing.
+  // the current one, so nothing is cleared for a new batch, nor for the registers of a new section.
   struct FieldSlot {
     Inode inode;
     uint32_t generation;
@@ -65,6 +69,8 @@ class Compactor {
   };
 
   void Prepare(size_t entry_count);
+  // What later entries set no longer counts.
+  void ForgetRegisters();
   bool IsSuperseded(std::span<const EntryView> entries, size_t index);
   bool AreFieldsSuperseded(const EntryView& entry);
   // Whether later entries of the inode write all of these registers; now they do.
@@ -80,9 +86,10 @@ class Compactor {
   ObjectSlot* FindObject(Inode inode);
   void AddObject(Inode inode, uint32_t index);
 
-  uint32_t generation_ = 0;
-  int shift_ = 0;         // 64 minus the log2 of the slots in use
-  size_t slot_mask_ = 0;  // slots in use, less one
+  uint32_t generation_ = 0;           // of objects_
+  uint32_t register_generation_ = 0;  // of fields_ and xattrs_
+  int shift_ = 0;                     // 64 minus the log2 of the slots in use
+  size_t slot_mask_ = 0;              // slots in use, less one
   std::vector<FieldSlot> fields_;
   std::vector<XattrSlot> xattrs_;
   std::vector<ObjectSlot> objects_;

@@ -109,6 +109,27 @@ TEST_F(ConflictsTest, DifferentFieldsAndEqualValuesAreNoConflict) {
   EXPECT_TRUE(Ledger(a_.get()).empty());
 }
 
+// What b hears of in between must not make its first change superfluous: that is what a's lost to.
+TEST_F(ConflictsTest, AChangeThatWonIsNotLeftOutForALaterOneThatKnewTheLoser) {
+  const Inode file = Shared("/f");
+  Do(a_.get(), Op::Setxattr, "/f", "user.k", "from a");
+  Chmod(a_.get(), file, 0600);
+  Do(b_.get(), Op::Setxattr, "/f", "user.k", "from b");
+  Chmod(b_.get(), file, 0640);
+  Replicate(a_.get(), b_.get(), 1);
+  Do(b_.get(), Op::Setxattr, "/f", "user.k", "from b, who knows");
+  Chmod(b_.get(), file, 0644);
+  Meet();
+  const auto ledger = Ledger(a_.get());
+  ASSERT_EQ(ledger.size(), 2u);
+  for (const RecordedConflict& recorded : ledger) {
+    const Conflict conflict = DecodeRecorded(recorded);
+    EXPECT_EQ(conflict.loser.stamp.origin.site, 1);
+    EXPECT_TRUE(conflict.winner_seen.empty() || conflict.winner_seen[0].lsn() == 1);
+  }
+  EXPECT_EQ(ModeOf(a_.get(), file), 0644u);
+}
+
 TEST_F(ConflictsTest, AnXattrSetApartKeepsTheLosersValue) {
   Shared("/f");
   Do(a_.get(), Op::Setxattr, "/f", "user.k", "from a");

@@ -111,6 +111,20 @@ TEST(Compact, XattrsGoByName) {
   EXPECT_EQ(Kept({Removexattr(1, kFile, "a"), Setxattr(2, kFile, "a", "")}), (Lsns{2}));
 }
 
+TEST(Compact, NothingGoesForAnEntryWhoseWriterKnewMore) {
+  std::vector<TestEntry> entries = {Setattr(1, kFile, kFieldMode),    Setattr(2, kFile, kFieldMode),
+                                    Setxattr(3, kFile, "k", "v"),     Setattr(4, kFile, kFieldMode),
+                                    Setxattr(5, kFile, "k", "w"),     Setattr(6, kFile, kFieldMode),
+                                    Setattr(7, kFile + 1, kFieldMode)};
+  std::vector<EntryView> views = test::Views(entries);
+  const Lsns learned_at = {4, 7};
+  std::vector<uint32_t> kept;
+  Compactor().Run(kOrigin, views, ShortLived::kKeep, &kept, learned_at);
+  EXPECT_EQ(kept, (std::vector<uint32_t>{1, 2, 4, 5, 6}));
+  Compactor().Run(kOrigin, views, ShortLived::kKeep, &kept);
+  EXPECT_EQ(kept, (std::vector<uint32_t>{4, 5, 6}));
+}
+
 TEST(Compact, StructureStaysAndSupersedesNothing) {
   const std::vector<TestEntry> entries = {Setattr(1, kFile, kFieldMode),
                                           Mkdir(2, kDirectory, kRootInode, "d"),
