@@ -33,6 +33,8 @@ constexpr Row kFunctions[] = {
     {"engineList", EngineList},
     {"engineDump", EngineDump},
     {"engineDigest", EngineDigest},
+    {"engineAnswer", EngineAnswer},
+    {"engineCompare", EngineCompare},
     {"engineConflicts", EngineConflicts},
     {"engineArrivedConflicts", EngineArrivedConflicts},
     {"engineFindConflict", EngineFindConflict},
@@ -43,6 +45,7 @@ constexpr Row kFunctions[] = {
     {"engineNextSeq", EngineNextSeq},
     {"engineRetireIncarnation", EngineRetireIncarnation},
     {"engineClose", EngineClose},
+    {"comparisonStep", ComparisonStep},
     {"feedNext", FeedNext},
     {"feedClose", FeedClose},
 };

@@ -19,6 +19,7 @@
 
 #include "base/prefetch.h"
 #include "state/blob_arena.h"
+#include "state/changed_slots.h"
 #include "state/counting_allocator.h"
 #include "state/inode_index.h"
 #include "state/origin_table.h"
@@ -41,6 +42,12 @@ class Store {
   Slab<XattrRecord> xattrs;
   Slab<DirectoryRecord> directories;
   BlobArena blobs;
+
+  // Told of every inode whose registers, or what shows of it, may have changed; null: nobody.
+  ChangedSlots* changed = nullptr;
+  void NoteChange(uint32_t inode) {
+    if (changed != nullptr) changed->Mark(inode);
+  }
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
   // Starts loading where the record is to be found.
