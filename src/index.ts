@@ -24,6 +24,7 @@
  */
 export { Node } from './node';
 export { open, openNode, type OpenOptions } from './node-open';
+export type { CompareRunOptions, ConsistencyReport, ResyncOptions } from './node-consistency';
 export type { AppliedEvent, NodeEvents, PeerEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
 export type {
@@ -71,11 +72,13 @@ export {
   type CfsErrorCode,
   type CollectOptions,
   type CollectResult,
+  type ComparisonStatus,
   type Conflict,
   type ConflictSide,
   type DecodedEntry,
   type Digest,
   type EngineStatus,
+  type InodeDifference,
   type InodeInfo,
   type Kind,
   type LinkIdentity,
@@ -87,6 +90,8 @@ export {
   type OperationAttributes,
   type OriginCursor,
   type RecordedConflict,
+  type RegisterDifference,
+  type RegisterValue,
   type SettledHow,
   type ShardSeq,
 } from '../bindings';

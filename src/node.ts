@@ -38,6 +38,12 @@ import {
 import { type ImportOptions, type ImportResult, importTree } from './journal/import';
 import { type TailOptions, tailBatches, tailEntries } from './journal/tail';
 import type { NodeAudit } from './node-audit';
+import {
+  type CompareRunOptions,
+  type ConsistencyReport,
+  NodeConsistency,
+  type ResyncOptions,
+} from './node-consistency';
 import type { NodeEvents } from './node-events';
 import { conduitSettings, senderSettings } from './node-settings';
 import { JournalStanding } from './node-standing';
@@ -89,6 +95,7 @@ export class Node extends EventEmitter<NodeEvents> {
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
+  readonly #consistency: NodeConsistency;
   readonly #collector: JournalCollector;
   readonly #watch: JournalWatch;
   readonly #cpu = new CpuMeter();
@@ -123,6 +130,12 @@ export class Node extends EventEmitter<NodeEvents> {
       onConflict: (conflict) => this.emit('conflict', conflict),
       isHeard: () => this.listenerCount('conflict') > 0,
       onError: (error) => this.#noteError(undefined, codeOf(error), messageOf(error)),
+      refusal: () => this.#standing.refusal,
+    });
+    this.#consistency = new NodeConsistency({
+      engine,
+      audit,
+      session: (site) => this.#peer(site).session,
       refusal: () => this.#standing.refusal,
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
@@ -264,9 +277,27 @@ export class Node extends EventEmitter<NodeEvents> {
     return this.#engine.dump(after, max);
   }
 
-  /** Equal on two nodes that hold the same entries. */
-  digest(): Promise<Digest> {
-    return this.#engine.digest();
+  /** Equal on two nodes that hold the same entries. `rescan` proves it by looking at everything. */
+  digest(options?: { rescan?: boolean }): Promise<Digest> {
+    return this.#engine.digest(options);
+  }
+
+  /**
+   * Compares this node's state with a peer's. Equal, also under writes: whatever differs is of entries that
+   * one of them does not hold yet. Rejects with ClosedError when the peer is not connected or `signal`
+   * aborts, NotFoundError for a site that is no peer, BusyError when it does not answer.
+   */
+  consistencyCheck(peer: number, options: CompareRunOptions = {}): Promise<ConsistencyReport> {
+    return this.#consistency.check(peer, options);
+  }
+
+  /**
+   * Makes what really differs as the peer has it: of two stamps the greater is taken, so where this node
+   * has it the peer is to be mended; of two values under one stamp, the peer's is taken. Durable
+   * when it resolves. Rejects as `consistencyCheck`, and as an append when nothing can be written.
+   */
+  resync(peer: number, options: ResyncOptions = {}): Promise<ConsistencyReport> {
+    return this.#consistency.resync(peer, options);
   }
 
   // ---- peers
@@ -423,7 +454,8 @@ export class Node extends EventEmitter<NodeEvents> {
     const onPeerStatus = ({ auditHead }: HeartbeatStatus): void => {
       if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
     };
-    session.attach({ ...peer.sync.attach(session), onPeerStatus });
+    const onQuestion = (body: Uint8Array): Promise<Uint8Array> => this.#consistency.answer(body);
+    session.attach({ ...peer.sync.attach(session), onPeerStatus, onQuestion });
     this.emit('peer', { site, name, up: true });
   }
 

@@ -1,9 +1,10 @@
 // Comparing with a peer: each step on a worker thread.
+#include "engine/comparison.h"
+
 #include "addon/engine_handle.h"
 #include "addon/functions.h"
 #include "addon/values.h"
 #include "addon/work.h"
-#include "engine/comparison.h"
 #include "engine/engine.h"
 
 namespace cfsrepl::addon {

@@ -8,6 +8,7 @@
  */
 import type { CollectResult, Digest, InodeInfo, NamedInode } from '../../bindings';
 import type { VerifyReport } from '../audit/verify';
+import type { CompareRunOptions, ConsistencyReport, ResyncOptions } from '../node-consistency';
 import type { HealthState, NodeStatus } from '../telemetry/node-status';
 
 export interface HealthCheck {
@@ -141,7 +142,10 @@ export interface AdminTarget {
   list(path: Uint8Array, after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
   /** Every visible name in byte order of the whole path, after `after`. */
   dump(after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
-  digest(): Promise<Digest>;
+  /** `rescan`: look at everything as well, and reject if that gives another. */
+  digest(options: { rescan: boolean }): Promise<Digest>;
+  consistencyCheck(peer: number, options: CompareRunOptions): Promise<ConsistencyReport>;
+  resync(peer: number, options: ResyncOptions): Promise<ConsistencyReport>;
 
   /** Resolves with the totals also when a refused line ended it. */
   appendLines(

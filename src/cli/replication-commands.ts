@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addAuditCommand } from './audit-commands';
 import { addConflictCommands } from './conflict-commands';
+import { addResync } from './consistency-commands';
 import { ExitCode } from './cli-error';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
@@ -156,4 +157,5 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
 
   addAuditCommand(replication, io, setExitCode);
   addConflictCommands(replication, io);
+  addResync(replication, io, setExitCode);
 }

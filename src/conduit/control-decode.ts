@@ -3,7 +3,7 @@ import { ByteBuffer } from 'flatbuffers';
 
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, refusalOfNumber } from './errors';
-import type { IncomingMessage } from './messages';
+import type { AnswerMessage, IncomingMessage } from './messages';
 import type { AuditHead, OriginCursor, PeerHello, ShardSeq } from './types';
 
 /** Throws unless the bytes are a valid Control within the limits: VerifyControl of the native core. */
@@ -77,6 +77,12 @@ export function decodeControl(bytes: Uint8Array, verify: VerifyControl): Incomin
         message: refuse.message() ?? '',
       };
     }
+    case schema.ControlMessage.Question: {
+      const question = read(control, new schema.Question());
+      return { kind: 'question', id: question.id(), body: copyOf(question.bodyArray()) };
+    }
+    case schema.ControlMessage.Answer:
+      return decodeAnswer(read(control, new schema.Answer()));
     case schema.ControlMessage.NONE:
     default:
       return { kind: 'unknown' };
@@ -88,6 +94,22 @@ type Table = Parameters<schema.Control['message']>[0];
 function read<T extends Table>(control: schema.Control, table: T): T {
   control.message(table);
   return table;
+}
+
+function decodeAnswer(answer: schema.Answer): AnswerMessage {
+  const code = answer.errorCode();
+  return {
+    kind: 'answer',
+    id: answer.id(),
+    bytesTotal: answer.bytesTotal(),
+    offset: answer.offset(),
+    body: copyOf(answer.bodyArray()),
+    ...(code === null ? {} : { error: { code, message: answer.errorMessage() ?? '' } }),
+  };
+}
+
+function copyOf(bytes: Uint8Array | null): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes ?? new Uint8Array(0));
 }
 
 function decodeAuditHead(head: schema.AuditHead | null): { auditHead?: AuditHead } {

@@ -51,6 +51,23 @@ export interface RefuseMessage<Code extends EndCode = RefusalCode> {
   readonly message: string;
 }
 
+export interface QuestionMessage {
+  readonly kind: 'question';
+  readonly id: number;
+  readonly body: Uint8Array;
+}
+
+export interface AnswerMessage {
+  readonly kind: 'answer';
+  readonly id: number;
+  /** Of all parts together. */
+  readonly bytesTotal: number;
+  readonly offset: number;
+  readonly body: Uint8Array;
+  /** Instead of an answer. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
 type CommonMessage =
   | HelloMessage
   | ReadyMessage
@@ -58,7 +75,9 @@ type CommonMessage =
   | HeartbeatMessage
   | HeartbeatReplyMessage
   | DrainMessage
-  | DrainDoneMessage;
+  | DrainDoneMessage
+  | QuestionMessage
+  | AnswerMessage;
 
 export type OutgoingMessage = CommonMessage | RefuseMessage;
 
