@@ -40,7 +40,7 @@ async function* linesOf(program: string, args: readonly string[]): AsyncGenerato
 }
 
 /** Names of core_bench; `wal` also takes where to write. */
-export function coreBench(name: 'crc' | 'codec' | 'compact' | 'wal'): Bench {
+export function coreBench(name: 'crc' | 'codec' | 'compact' | 'digest' | 'wal'): Bench {
   return async function* (context) {
     const program = buildCoreBench(context);
     context.say(name);

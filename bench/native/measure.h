@@ -59,6 +59,7 @@ inline void Print(const char* bench, const Pair& pair, const char* unit, const s
 void BenchCrc();
 void BenchCodec();
 void BenchCompact();
+void BenchDigest();
 void BenchWal(const std::string& directory);
 // Times `count` writes of `bytes` plus fdatasync, and prints the latencies in microseconds, one a
 // line.

@@ -10,7 +10,6 @@
 namespace cfsrepl {
 
 DigestTree::DigestTree(State* state) : state_(state), leaves_(kDigestLeaves) {
-  for (uint32_t slot = 1; slot < state->store().inodes.end(); slot++) changed_.Mark(slot);
   state->Watch(&changed_);
 }
 
@@ -21,7 +20,7 @@ bool DigestTree::Settle(size_t max_inodes) {
   const NameIndex& names = state_->tree().names();
   while (hashes_.end() < store.inodes.end()) hashes_.Allocate();
   for (size_t count = 0; count < max_inodes; count++) {
-    const uint32_t slot = changed_.TakeFirst();
+    const uint32_t slot = state_->TakeChanged();
     if (slot == 0) return true;
     const uint64_t hash = HashSlot(store, names, slot, &scratch_);
     leaves_[LeafOf(store.inodes[slot].inode)] += hash - hashes_[slot];

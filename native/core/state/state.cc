@@ -305,7 +305,15 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
 void State::PrefetchIndex(Inode inode) const { store_->PrefetchIndex(inode); }
 void State::PrefetchInode(Inode inode) const { store_->PrefetchInode(inode); }
 
-void State::Watch(ChangedSlots* changed) { store_->changed = changed; }
+void State::Watch(ChangedSlots* changed) {
+  store_->changed = changed;
+  for (uint32_t slot = 1; changed != nullptr && slot < store_->inodes.end(); slot++) {
+    store_->inodes[slot].changed = 0;
+    store_->NoteChange(slot);
+  }
+}
+
+uint32_t State::TakeChanged() { return store_->TakeChanged(); }
 
 Status State::MergeInodeRecord(const InodeRecordView& view, Ties ties) {
   if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");

@@ -143,8 +143,11 @@ class State {
   Status MergeLinkRecord(Inode child, const LinkRecordView& record, Ties ties = Ties::kKeep);
   Status MergeXattrRecord(Inode inode, const XattrRecordView& record, Ties ties = Ties::kKeep);
 
-  // From now on `changed` is told of the slots of inodes that change; null: nobody is. Borrows it.
+  // From now on `changed` is told of the slots of inodes that change, and at once of all; null:
+  // nobody is. Borrows it.
   void Watch(ChangedSlots* changed);
+  // Takes one from it; 0 if there is none.
+  uint32_t TakeChanged();
 
   // The visible name `name` in directory `parent`; nullopt if there is none.
   std::optional<NameEntry> LookupName(Inode parent, Bytes name) const;

@@ -45,8 +45,20 @@ class Store {
 
   // Told of every inode whose registers, or what shows of it, may have changed; null: nobody.
   ChangedSlots* changed = nullptr;
-  void NoteChange(uint32_t inode) {
-    if (changed != nullptr) changed->Mark(inode);
+  // The bit in the record, which is at hand, spares all but the first of many changes the way
+  // there.
+  void NoteChange(uint32_t slot) {
+    InodeRecord& inode = inodes[slot];
+    if (inode.changed) [[likely]]
+      return;
+    inode.changed = 1;
+    if (changed != nullptr) changed->Mark(slot);
+  }
+  // One of those it was told of, which it then is not any more; 0 if there is none.
+  uint32_t TakeChanged() {
+    const uint32_t slot = changed->TakeFirst();
+    inodes[slot].changed = 0;
+    return slot;
   }
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
