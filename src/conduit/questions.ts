@@ -62,8 +62,11 @@ export class Questions {
     }
     const id = this.#nextId;
     this.#nextId = (this.#nextId + 1) >>> 0;
-    send({ kind: 'question', id, body });
-    return new Promise((resolve) => this.#asked.set(id, { resolve, parts: [], bytes: 0 }));
+    return new Promise((resolve) => {
+      // First, as sending may end the session.
+      this.#asked.set(id, { resolve, parts: [], bytes: 0 });
+      send({ kind: 'question', id, body });
+    });
   }
 
   /** Throws ConduitError for what the peer may not say now. */

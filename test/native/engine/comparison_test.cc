@@ -123,6 +123,24 @@ TEST_F(ComparisonTest, AWholeObjectANameAndARemovalCanBeMissing) {
   EXPECT_TRUE(Check(b_.get(), a_.get()).totals.equal);
 }
 
+// Each site forgets tombstones in its own time.
+TEST_F(ComparisonTest, AForgottenTombstoneIsNoDifference) {
+  const Inode file = site_3_.Mint();
+  const TestEntry made = site_3_.Create(0x1000, file, kRootInode, "f");
+  const TestEntry link = site_3_.Link(0x2000, file, kRootInode, "l");
+  Diverge({made, link, site_3_.Unlink(0x3000, file, link.link(), kRootInode, "l"),
+           site_3_.Removexattr(0x4000, file, "user.k"), site_3_.Chmod(0x5000, file, 0600, false)},
+          {0});
+  for (const auto& [here, there] : {std::pair(a_, b_), std::pair(b_, a_)}) {
+    const Outcome outcome = Check(here.get(), there.get());
+    ASSERT_EQ(outcome.reports.size(), 1u);
+    EXPECT_EQ(RegistersOf(outcome.reports[0]).front(), "mode");
+    for (const RegisterReport& at : outcome.reports[0].registers) {
+      EXPECT_TRUE(at.which == "mode" || at.which == "asserted") << at.which;
+    }
+  }
+}
+
 TEST_F(ComparisonTest, OneOfManyInodesIsFoundInFewExchanges) {
   BatchBuilder batch;
   for (int i = 0; i < 20000; i++) batch.ByPath(Op::Create, "/f" + std::to_string(i));
