@@ -164,20 +164,25 @@ Result<Digest> EngineImpl::ComputeDigest(bool rescan) {
   return Digest{digest.sum, digest.inodes, digest.names};
 }
 
-// One lock for the whole scan: a digest is of one moment.
+// On the engine thread, so that nothing is merged during the whole scan: a digest is of one moment.
 Status EngineImpl::CheckDigest() {
-  std::unique_lock lock(parts_.replica->mutex);
-  parts_.replica->digest.Settle(SIZE_MAX);
-  DigestScan scan(*parts_.replica->state);
-  while (!scan.Step(1u << 20)) {
-  }
-  const StateDigest kept = parts_.replica->digest.digest();
-  if (kept == scan.digest()) return Status::Ok();
-  return Status(Code::kCorrupt, "the digest that is kept has the sum " + std::to_string(kept.sum) +
-                                    " over " + std::to_string(kept.inodes) +
-                                    " inodes, a look at all of them gives " +
-                                    std::to_string(scan.digest().sum) + " over " +
-                                    std::to_string(scan.digest().inodes));
+  StateDigest kept, scanned;
+  CFS_RETURN_IF_ERROR(committer_->Look([&] {
+    {
+      std::unique_lock lock(parts_.replica->mutex);
+      parts_.replica->digest.Settle(SIZE_MAX);
+    }
+    kept = parts_.replica->digest.digest();
+    DigestScan scan(*parts_.replica->state);
+    while (!scan.Step(1u << 20)) {
+    }
+    scanned = scan.digest();
+  }));
+  if (kept == scanned) return Status::Ok();
+  return Status(Code::kCorrupt,
+                "the digest that is kept has the sum " + std::to_string(kept.sum) + " over " +
+                    std::to_string(kept.inodes) + " inodes, a look at all of them gives " +
+                    std::to_string(scanned.sum) + " over " + std::to_string(scanned.inodes));
 }
 
 Result<std::vector<uint8_t>> EngineImpl::Answer(Bytes question) {

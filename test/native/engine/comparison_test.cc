@@ -41,6 +41,26 @@ TEST_F(ComparisonTest, WhatIsInFlightIsNoDifference) {
   EXPECT_EQ(outcome.totals.common.Get(a_->GetStatus().origin), met);
 }
 
+// One frame brings both that it was made and that it is gone, and so nothing; but the site that
+// made it answered in between.
+TEST_F(ComparisonTest, AnObjectThatVanishesInABatchIsNoDifference) {
+  Make(b_.get(), "/short-lived");
+  const Inode inode = At(b_.get(), "/short-lived").inode;
+  int moments = 0;
+  const Outcome outcome = RunComparison(a_.get(), b_.get(), {}, [&] {
+    constexpr int kRegistersAreOnTheirWay = 7;
+    if (++moments != kRegistersAreOnTheirWay) return;
+    BatchBuilder batch;
+    batch.ByPath(Op::Unlink, "/short-lived");
+    ASSERT_TRUE(AppendAndWait(b_.get(), batch).status.ok());
+    Replicate(b_.get(), a_.get(), 2);
+  });
+  EXPECT_EQ(a_->Lookup(inode).status().code(), Code::kNotFound) << "it was to vanish";
+  EXPECT_EQ(outcome.totals.exchanges, 5u) << "or it was not asked about twice";
+  EXPECT_TRUE(outcome.totals.equal);
+  EXPECT_TRUE(outcome.reports.empty());
+}
+
 TEST_F(ComparisonTest, AnEntryThatASiteLostIsFoundAndTakenFromTheOther) {
   const Inode file = site_3_.Mint();
   Diverge({site_3_.Create(0x1000, file, kRootInode, "f"), site_3_.Chmod(0x2000, file, 0600)}, {0});
@@ -99,6 +119,7 @@ TEST_F(ComparisonTest, OfTwoValuesUnderOneStampTheOneOfThePeerIsTaken) {
   EXPECT_EQ(mended.totals.registers_repaired, 3u);
   EXPECT_EQ(AllPaths(b_.get()), (Strings{"/f", "/s"}));
   EXPECT_EQ(At(b_.get(), "/s").target, "there");
+  ASSERT_EQ(At(b_.get(), "/f").xattrs.size(), 1u);
   EXPECT_EQ(At(b_.get(), "/f").xattrs[0].value, "right");
   ExpectEqualState(a_.get(), b_.get());
   Reopen(false);
