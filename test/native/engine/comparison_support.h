@@ -72,6 +72,9 @@ class ComparisonTest : public ::testing::Test {
   void Open() {
     a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
     b_ = OpenEngine(SmallOptions(dir_ / "b", 2));
+    // Each other's only peers: what is made and removed within a batch is not sent at all.
+    a_->SetPeers({2});
+    b_->SetPeers({1});
   }
   void Reopen(bool checkpoint) {
     ASSERT_TRUE(a_->Close(checkpoint).ok());
