@@ -21,7 +21,7 @@ function make(session: () => FakeSession | undefined): NodeConsistency {
   };
   return new NodeConsistency({
     engine: { compare: () => comparison } as unknown as Engine,
-    audit: {} as NodeAudit,
+    audit: {} as unknown as NodeAudit,
     session,
     refusal: () => 'this journal has been rolled back',
   });
