@@ -1,6 +1,7 @@
 /** Every benchmark by name, in the order in which `all` runs them. */
 import { appendLatency } from './append-latency';
 import { coreBench } from './core-bench';
+import { digest } from './digest';
 import { eventLoop } from './event-loop';
 import { lag } from './lag';
 import { memory } from './memory';
@@ -17,6 +18,7 @@ export const benches: ReadonlyMap<string, Bench> = new Map([
   ['compact', coreBench('compact')],
   ['conflict', coreBench('conflict')],
   ['wal', coreBench('wal')],
+  ['digest', digest],
   ['append-latency', appendLatency],
   ['replicate', replicate],
   ['replicate-both', replicateBoth],

@@ -40,7 +40,8 @@ async function* linesOf(program: string, args: readonly string[]): AsyncGenerato
 }
 
 /** Names of core_bench; `wal` also takes where to write. */
-export function coreBench(name: 'crc' | 'codec' | 'compact' | 'conflict' | 'wal'): Bench {
+type CoreName = 'crc' | 'codec' | 'compact' | 'conflict' | 'digest' | 'wal';
+export function coreBench(name: CoreName): Bench {
   return async function* (context) {
     const program = buildCoreBench(context);
     context.say(name);

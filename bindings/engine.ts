@@ -20,6 +20,7 @@ import {
   parseUuid,
   textBytes,
 } from './arguments';
+import { Comparison } from './comparison';
 import {
   type Conflict,
   type ConflictSide,
@@ -45,6 +46,7 @@ import type {
   Backlog,
   CollectOptions,
   CollectResult,
+  CompareOptions,
   Digest,
   DumpOptions,
   EngineOptions,
@@ -288,10 +290,29 @@ export class Engine {
     return readRows(await native.engineDump(this.#handle, afterBytes, max, localIds));
   }
 
-  /** Equal on two sites that hold the same entries. */
-  async digest(): Promise<Digest> {
-    const { hi, lo, inodes, names } = await native.engineDigest(this.#handle);
-    return { digest: hex64(hi) + hex64(lo), inodes, names };
+  /**
+   * Equal on two sites that hold the same entries. Kept current, so it costs little; `rescan` looks at
+   * everything as well, while nothing is merged, and rejects with DataError (CFS_CORRUPT) if that gives
+   * another.
+   */
+  async digest(options: { rescan?: boolean } = {}): Promise<Digest> {
+    const rescan = checkBoolean('rescan', options.rescan ?? false);
+    const { sum, inodes, names } = await native.engineDigest(this.#handle, rescan);
+    return { digest: hex64(sum), inodes, names };
+  }
+
+  /** What this site says to a peer's question in a comparison. Rejects with DataError for a bad one. */
+  async answer(question: Uint8Array): Promise<Uint8Array> {
+    return native.engineAnswer(this.#handle, checkBytes('question', question));
+  }
+
+  /** Starts a comparison with a peer; `repair` takes its registers where they are right. */
+  compare(peer: number, options: CompareOptions = {}): Comparison {
+    const { inode = 0n, repair = false } = options;
+    checkInteger('peer', peer, 1, U16_MAX);
+    checkUnsigned('inode', inode);
+    checkBoolean('repair', repair);
+    return new Comparison(native.engineCompare(this.#handle, peer, inode, repair), this);
   }
 
   /** A page of the ledger in order of time, after `after` (undefined: from the oldest). */

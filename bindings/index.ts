@@ -3,6 +3,14 @@ import './initialize';
 import { type NativeVersions, native } from './native';
 
 export type { Integer, Text } from './arguments';
+export {
+  Comparison,
+  type ComparisonStatus,
+  type ComparisonStep,
+  type InodeDifference,
+  type RegisterDifference,
+  type RegisterValue,
+} from './comparison';
 export type { Conflict, ConflictSide, LostWhat, RecordedConflict, SettledHow } from './conflict';
 export {
   DecodedFrame,

@@ -5,6 +5,7 @@
  * "Cursors" are OriginCursors laid out flat (see cursors.ts). Promises reject and calls throw with the
  * errors that `makeError` makes.
  */
+import type { ComparisonStatus, InodeDifference } from './comparison';
 import type { CfsError, CfsErrorCode } from './errors';
 import { loadAddon } from './loader';
 import type { Slab } from './slab';
@@ -23,6 +24,9 @@ export interface EngineHandle {
 }
 export interface FeedHandle {
   readonly [handle]: 'feed';
+}
+export interface ComparisonHandle {
+  readonly [handle]: 'comparison';
 }
 
 /** What the addon calls to make JavaScript's own things. */
@@ -91,9 +95,14 @@ export interface NativeConflict {
   arrival: number;
 }
 
+export interface NativeComparisonStep {
+  question: Uint8Array | undefined;
+  status: Omit<ComparisonStatus, 'common'> & { common: BigUint64Array };
+  reports: InodeDifference[];
+}
+
 export interface NativeDigest {
-  hi: bigint;
-  lo: bigint;
+  sum: bigint;
   inodes: bigint;
   names: bigint;
 }
@@ -161,7 +170,15 @@ export interface NativeFunctions {
     max: number,
     withLocalIds: boolean,
   ): Promise<Uint8Array>;
-  engineDigest(engine: EngineHandle): Promise<NativeDigest>;
+  engineDigest(engine: EngineHandle, rescan: boolean): Promise<NativeDigest>;
+  engineAnswer(engine: EngineHandle, question: Uint8Array): Promise<Uint8Array>;
+  /** `inode` 0: all. */
+  engineCompare(
+    engine: EngineHandle,
+    peer: number,
+    inode: bigint,
+    repair: boolean,
+  ): ComparisonHandle;
   /** In order, after a place: HLC, then the id's site, incarnation and LSN. */
   engineConflicts(
     engine: EngineHandle,
@@ -199,6 +216,12 @@ export interface NativeFunctions {
   engineNextSeq(engine: EngineHandle, shard: number): bigint;
   engineRetireIncarnation(engine: EngineHandle): Promise<void>;
   engineClose(engine: EngineHandle, checkpoint: boolean): Promise<void>;
+
+  /** The answer to the question of the step before; none at first. */
+  comparisonStep(
+    comparison: ComparisonHandle,
+    answer: Uint8Array | undefined,
+  ): Promise<NativeComparisonStep>;
 
   /** undefined at once when nothing became durable since the feed last found nothing. */
   feedNext(

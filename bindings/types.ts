@@ -167,11 +167,18 @@ export interface NamedInode {
 }
 
 export interface Digest {
-  /** 32 hex digits. */
+  /** 16 hex digits. */
   digest: string;
   /** Live ones, the root included. */
   inodes: bigint;
   names: bigint;
+}
+
+export interface CompareOptions {
+  /** Only this one; 0: all. */
+  inode?: bigint;
+  /** Makes what differs here as the peer has it, durably, where the peer is right. */
+  repair?: boolean;
 }
 
 export interface Backlog {

@@ -24,6 +24,7 @@
  */
 export { Node } from './node';
 export { open, openNode, type OpenOptions } from './node-open';
+export type { CompareRunOptions, ConsistencyReport, ResyncOptions } from './node-consistency';
 export type { NodeQuarantine, QuarantinedPeer, ReleasedQuarantine } from './node-quarantine';
 export type { AppliedEvent, NodeEvents, PeerEvent, QuarantineEvent } from './node-events';
 export type { HealthCheck, NodeHealth } from './node-status';
@@ -74,11 +75,13 @@ export {
   type CfsErrorCode,
   type CollectOptions,
   type CollectResult,
+  type ComparisonStatus,
   type Conflict,
   type ConflictSide,
   type DecodedEntry,
   type Digest,
   type EngineStatus,
+  type InodeDifference,
   type InodeInfo,
   type Kind,
   type LinkIdentity,
@@ -90,6 +93,8 @@ export {
   type OperationAttributes,
   type OriginCursor,
   type RecordedConflict,
+  type RegisterDifference,
+  type RegisterValue,
   type SettledHow,
   type ShardSeq,
 } from '../bindings';

@@ -5,7 +5,13 @@
  * docs/cli.md lists the kinds: whoever adds one adds it there.
  */
 import { join } from 'node:path';
-import { type EngineStatus, type Origin, type OwnerMap, makeError } from '../bindings';
+import {
+  type EngineStatus,
+  type InodeDifference,
+  type Origin,
+  type OwnerMap,
+  makeError,
+} from '../bindings';
 import type { AuditQuery } from './admin/admin-target';
 import type { AdminAction } from './admin/server';
 import { type AuditEvent, type ChainHead, type Fields, ANCHOR_KIND } from './audit/line';
@@ -18,7 +24,9 @@ import type { KnownHead, VerifyReport } from './audit/verify';
 import type { AuditHead, CloseReason, RefusedConnection, Session } from './conduit/types';
 import type { Config, TakenOver } from './config';
 import { parseSince } from './config/query';
+import type { ConsistencyReport } from './node-consistency';
 import { readQuestion } from './node-query';
+import { repairEvents } from './node-repairs';
 import { ORDERLY_ENDS, codeOf, messageOf } from './node-status';
 import type { Log } from './telemetry/log';
 import type { AuditStatus, RecordedError } from './telemetry/node-status';
@@ -30,6 +38,8 @@ const COLLECT_INTERVAL_MS = 60_000;
 const ANCHOR_INTERVAL_MS = 60_000;
 const ANCHOR_INTERVAL_MS_MIN = 30_000;
 const DAY_MS = 86_400_000;
+/** Well below what may wait to be written. */
+const REPAIRS_BEFORE_FLUSH = 1024;
 
 /** Errors of the engine that are a peer's frame that was not taken. */
 const FRAME_CODES: ReadonlySet<string> = new Set([
@@ -306,6 +316,30 @@ export class NodeAudit {
     const event: AuditEvent = { kind, outcome, actor, fields };
     if (outcome === 'ok') this.#record(event);
     else this.#recordGated(event, code ?? '');
+  }
+
+  /** Registers that a resync took from a peer, each with what was here before. Resolves when written. */
+  async repaired(peer: number, differences: readonly InodeDifference[]): Promise<void> {
+    let events = 0;
+    for (const event of repairEvents(peer, differences)) {
+      this.#record(event);
+      if (++events % REPAIRS_BEFORE_FLUSH === 0) await this.#trail.flush();
+    }
+    await this.#trail.flush();
+  }
+
+  /** The end of a resync. */
+  resynced(report: ConsistencyReport): void {
+    const { peer, inodesDiffering, registersDiffering, registersRepaired, exchanges } = report;
+    const outcome = registersDiffering === registersRepaired ? 'ok' : 'failed';
+    const fields = {
+      peer,
+      inodes: inodesDiffering,
+      registers: registersDiffering,
+      repaired: registersRepaired,
+      exchanges,
+    };
+    this.#record({ kind: 'resync.finished', outcome, fields });
   }
 
   /** Live keys were taken over: each is named with the old value and the new. */

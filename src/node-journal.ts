@@ -121,9 +121,9 @@ export abstract class NodeJournal extends EventEmitter<NodeEvents> {
     return this.#engine.dump(after, max, options);
   }
 
-  /** Equal on two nodes that hold the same entries. */
-  digest(): Promise<Digest> {
-    return this.#engine.digest();
+  /** Equal on two nodes that hold the same entries. `rescan` proves it by looking at everything. */
+  digest(options?: { rescan?: boolean }): Promise<Digest> {
+    return this.#engine.digest(options);
   }
 
   #tailOptions(options: TailOptions): TailOptions {

@@ -50,7 +50,7 @@ export function conduitSettings(config: Config, version: string): ConduitSetting
     software: `claudefs-repl ${version} (core ${nativeVersions.core})`,
     codecs: CODECS_ALL,
     entrySchemaMax: ENTRY_SCHEMA_MAX,
-    capabilities: ['forward'],
+    capabilities: ['forward', 'compare'],
     windowBytes: conduit.windowBytes,
     windowFrames: conduit.windowFrames,
     heartbeat: { intervalMs: conduit.heartbeatIntervalMs, timeoutMs: conduit.heartbeatTimeoutMs },

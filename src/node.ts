@@ -24,6 +24,12 @@ import type {
 import { type Config, type PeerConfig, type TakenOver, takeOver } from './config';
 import { ConflictLedger } from './conflicts/ledger';
 import type { ConfigActor, NodeAudit } from './node-audit';
+import {
+  type CompareRunOptions,
+  type ConsistencyReport,
+  NodeConsistency,
+  type ResyncOptions,
+} from './node-consistency';
 import { NodeErrors } from './node-errors';
 import { NodeIdMaps } from './node-id-maps';
 import { NodeJournal } from './node-journal';
@@ -81,6 +87,7 @@ export class Node extends NodeJournal {
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
   readonly #peers: ReadonlyMap<number, PeerParts>;
+  readonly #consistency: NodeConsistency;
   readonly #collector: JournalCollector;
   readonly #watch: JournalWatch;
   readonly #sites: NodeSites;
@@ -129,6 +136,12 @@ export class Node extends NodeJournal {
       peers: () => this.#peers.values(),
       peer: (site) => this.#peer(site),
       onQuarantine: (event) => this.emit('quarantine', event),
+    });
+    this.#consistency = new NodeConsistency({
+      engine,
+      audit,
+      session: (site) => this.#peer(site).session,
+      refusal: () => this.#standing.refusal,
     });
     const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
     const peerSites = config.peers.map((peer) => peer.site);
@@ -217,6 +230,26 @@ export class Node extends NodeJournal {
   /** Where peers connect; undefined before and after. */
   get listening(): { readonly host: string; readonly port: number } | undefined {
     return this.#closing === undefined ? this.#conduit?.endpoint : undefined;
+  }
+
+  // ---- comparing
+
+  /**
+   * Compares this node's state with a peer's. Equal, also under writes: whatever differs is of entries that
+   * one of them does not hold yet. Rejects with ClosedError when the peer is not connected or `signal`
+   * aborts, NotFoundError for a site that is no peer, BusyError when it does not answer.
+   */
+  consistencyCheck(peer: number, options: CompareRunOptions = {}): Promise<ConsistencyReport> {
+    return this.#consistency.check(peer, options);
+  }
+
+  /**
+   * Makes what really differs as the peer has it: of two stamps the greater is taken, so where this node
+   * has it the peer is to be mended; of two values under one stamp, the peer's is taken. Durable
+   * when it resolves. Rejects as `consistencyCheck`, and as an append when nothing can be written.
+   */
+  resync(peer: number, options: ResyncOptions = {}): Promise<ConsistencyReport> {
+    return this.#consistency.resync(peer, options);
   }
 
   // ---- peers
@@ -401,7 +434,8 @@ export class Node extends NodeJournal {
       if (standing !== undefined) this.#onStanding(peer, standing);
     };
     const onIdMap = this.idMaps.attach(session, (map) => this.audit.peerIdMap(site, name, map));
-    session.attach({ ...peer.sync.attach(session), onPeerStatus, onIdMap });
+    const onQuestion = (body: Uint8Array): Promise<Uint8Array> => this.#consistency.answer(body);
+    session.attach({ ...peer.sync.attach(session), onPeerStatus, onIdMap, onQuestion });
     this.emit('peer', { site, name, up: true });
   }
 

@@ -33,6 +33,13 @@ export interface AppendMark {
   readonly atUs: number;
 }
 
+/** Comparisons of this site with its first peer. */
+export interface Comparisons {
+  readonly ms: readonly number[];
+  readonly exchanges: number;
+  readonly inodesDiffering: number;
+}
+
 interface Inodes {
   readonly first: number;
   readonly count: number;
@@ -41,6 +48,9 @@ interface Inodes {
 const CREATES_PER_BATCH = 4096;
 const DUMP_PAGE = 4096;
 const TICK_MS = 1;
+const COMPARISONS = 21;
+/** What came last is settled while the sites are idle. */
+const SETTLE_MS = 3000;
 
 void runEmbedded((node, job) => {
   const task = job as SourceTask;
@@ -61,6 +71,7 @@ void runEmbedded((node, job) => {
     pace: () => pace(node, inodes, task),
     engine: () => engineNumbers(node),
     contents: () => contents(node),
+    compare: () => compare(node),
   };
 });
 
@@ -199,9 +210,28 @@ async function pace(node: Node, inodes: Inodes, task: SourceTask): Promise<reado
       const atUs = sharedClockUs();
       marks.push(node.append(batch).then(({ lastLsn }) => ({ lsn: Number(lastLsn), atUs })));
     }
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    await pause(TICK_MS);
   }
   const made = await Promise.all(marks);
   await replicated(node, node.status().engine.durableLsn);
   return made;
+}
+
+async function compare(node: Node): Promise<Comparisons> {
+  const site = node.config.peers[0]?.site ?? 0;
+  while (node.siteHealth(site).state === 'DOWN') await pause(TICK_MS);
+  await pause(SETTLE_MS);
+  const ms: number[] = [];
+  let report = await node.consistencyCheck(site);
+  for (let round = 0; round < COMPARISONS; round++) {
+    const startMs = performance.now();
+    report = await node.consistencyCheck(site);
+    ms.push(performance.now() - startMs);
+  }
+  const { exchanges, inodesDiffering } = report;
+  return { ms, exchanges, inodesDiffering };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,4 @@
-// core_bench crc | codec | compact | conflict | wal DIR | bare DIR BYTES COUNT
+// core_bench crc | codec | compact | conflict | digest | wal DIR | bare DIR BYTES COUNT
 #include <cstdlib>
 #include <string_view>
 
@@ -15,14 +15,16 @@ int main(int argc, char** argv) {
     BenchCompact();
   } else if (name == "conflict" && argc == 2) {
     BenchConflict();
+  } else if (name == "digest" && argc == 2) {
+    BenchDigest();
   } else if (name == "wal" && argc == 3) {
     BenchWal(argv[2]);
   } else if (name == "bare" && argc == 5) {
     BareWrites(argv[2], std::strtoul(argv[3], nullptr, 10), std::atoi(argv[4]));
   } else {
-    std::fprintf(
-        stderr,
-        "usage: core_bench crc | codec | compact | conflict | wal DIR | bare DIR BYTES COUNT\n");
+    std::fprintf(stderr,
+                 "usage: core_bench crc | codec | compact | conflict | digest | wal DIR | bare DIR "
+                 "BYTES COUNT\n");
     return 2;
   }
   return 0;

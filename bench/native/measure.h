@@ -60,6 +60,7 @@ void BenchCrc();
 void BenchCodec();
 void BenchCompact();
 void BenchConflict();
+void BenchDigest();
 void BenchWal(const std::string& directory);
 // Times `count` writes of `bytes` plus fdatasync, and prints the latencies in microseconds, one a
 // line.

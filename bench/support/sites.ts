@@ -152,6 +152,13 @@ export class SiteProcess {
     return JSON.parse(await this.line(`${command} `)) as T;
   }
 
+  /** Ends it in good order, with a checkpoint. */
+  async end(): Promise<void> {
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.stdin?.end();
+    await exited;
+  }
+
   /** Ends it as a power cut would. */
   async kill(): Promise<void> {
     if (this.#ended) return;

@@ -36,6 +36,8 @@ constexpr Row kFunctions[] = {
     {"engineList", EngineList},
     {"engineDump", EngineDump},
     {"engineDigest", EngineDigest},
+    {"engineAnswer", EngineAnswer},
+    {"engineCompare", EngineCompare},
     {"engineConflicts", EngineConflicts},
     {"engineArrivedConflicts", EngineArrivedConflicts},
     {"engineFindConflict", EngineFindConflict},
@@ -46,6 +48,7 @@ constexpr Row kFunctions[] = {
     {"engineNextSeq", EngineNextSeq},
     {"engineRetireIncarnation", EngineRetireIncarnation},
     {"engineClose", EngineClose},
+    {"comparisonStep", ComparisonStep},
     {"feedNext", FeedNext},
     {"feedClose", FeedClose},
 };

@@ -66,15 +66,14 @@ Napi::Value EngineDump(const Napi::CallbackInfo& info) {
   return Work<Rows>::Start(info.Env(), run, FromVector);
 }
 
-// (engine)
+// (engine, rescan)
 Napi::Value EngineDigest(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
-  auto run = [engine] { return engine->ComputeDigest(); };
+  auto run = [engine, rescan = ToBool(info[1])] { return engine->ComputeDigest(rescan); };
   auto deliver = [](Napi::Env env, Digest digest) -> Napi::Value {
     auto object = Napi::Object::New(env);
-    object.Set("hi", FromU64(env, digest.hi));
-    object.Set("lo", FromU64(env, digest.lo));
+    object.Set("sum", FromU64(env, digest.sum));
     object.Set("inodes", FromU64(env, digest.inodes));
     object.Set("names", FromU64(env, digest.names));
     return object;

@@ -32,6 +32,8 @@ Napi::Value EngineLookupPath(const Napi::CallbackInfo& info);
 Napi::Value EngineList(const Napi::CallbackInfo& info);
 Napi::Value EngineDump(const Napi::CallbackInfo& info);
 Napi::Value EngineDigest(const Napi::CallbackInfo& info);
+Napi::Value EngineAnswer(const Napi::CallbackInfo& info);
+Napi::Value EngineCompare(const Napi::CallbackInfo& info);
 Napi::Value EngineConflicts(const Napi::CallbackInfo& info);
 Napi::Value EngineArrivedConflicts(const Napi::CallbackInfo& info);
 Napi::Value EngineFindConflict(const Napi::CallbackInfo& info);
@@ -42,6 +44,8 @@ Napi::Value EngineStatus(const Napi::CallbackInfo& info);
 Napi::Value EngineNextSeq(const Napi::CallbackInfo& info);
 Napi::Value EngineRetireIncarnation(const Napi::CallbackInfo& info);
 Napi::Value EngineClose(const Napi::CallbackInfo& info);
+
+Napi::Value ComparisonStep(const Napi::CallbackInfo& info);
 
 Napi::Value FeedNext(const Napi::CallbackInfo& info);
 Napi::Value FeedClose(const Napi::CallbackInfo& info);

@@ -9,6 +9,7 @@
 import type { CollectResult, Digest, InodeInfo, NamedInode, OwnerMap } from '../../bindings';
 import type { VerifyReport } from '../audit/verify';
 import type { KeyChange } from '../config';
+import type { CompareRunOptions, ConsistencyReport, ResyncOptions } from '../node-consistency';
 import type { HealthState, NodeStatus } from '../telemetry/node-status';
 import type { JsonValue } from './json-form';
 
@@ -169,7 +170,10 @@ export interface AdminTarget {
   list(path: Uint8Array, after: Uint8Array | undefined, max: number): Promise<NamedInode[]>;
   /** Every visible name in byte order of the whole path, after `after`; ids as written, or ours. */
   dump(after: Uint8Array | undefined, max: number, localIds: boolean): Promise<NamedInode[]>;
-  digest(): Promise<Digest>;
+  /** `rescan`: look at everything as well, and reject if that gives another. */
+  digest(options: { rescan: boolean }): Promise<Digest>;
+  consistencyCheck(peer: number, options: CompareRunOptions): Promise<ConsistencyReport>;
+  resync(peer: number, options: ResyncOptions): Promise<ConsistencyReport>;
 
   /** Resolves with the totals also when a refused line ended it. */
   appendLines(

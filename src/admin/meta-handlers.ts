@@ -49,8 +49,8 @@ export function dump(target: AdminTarget, request: AdminRequest): Reply {
   return linesReply(pages(request, 'path', (after, max) => target.dump(after, max, localIds)));
 }
 
-export async function digest(target: AdminTarget): Promise<Reply> {
-  const found = await target.digest();
+export async function digest(target: AdminTarget, request: AdminRequest): Promise<Reply> {
+  const found = await target.digest({ rescan: request.params.flag('rescan') });
   return jsonReply({
     digest: found.digest,
     inodes: Number(found.inodes),

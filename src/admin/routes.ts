@@ -6,6 +6,7 @@ import type { AdminTarget } from './admin-target';
 import { audit, verifyAudit } from './audit-handlers';
 import { config, idMaps, reloadConfig } from './config-handlers';
 import { append, importDirectory, tail } from './journal-handlers';
+import { PEER_PARAM, consistencyCheck, resync } from './consistency-handlers';
 import { acknowledge, conflict, conflicts, restore } from './conflict-handlers';
 import { digest, dump, list, lookup } from './meta-handlers';
 import {
@@ -144,6 +145,20 @@ export const ROUTES: readonly Route[] = [
     ],
     answers: 'json',
     handle: collect,
+  },
+  {
+    method: 'POST',
+    path: '/replication/resync',
+    summary: 'Make what really differs as a peer has it; progress, then what was changed',
+    role: 'admin',
+    params: [
+      { ...PEER_PARAM, required: true, description: 'whose registers are taken' },
+      { name: 'inode', kind: 'uint64', description: 'only this inode' },
+      { name: 'all', kind: 'flag', description: 'all inodes that differ' },
+      { name: 'dry_run', kind: 'flag', description: 'only say what would be changed' },
+    ],
+    answers: 'lines',
+    handle: resync,
   },
   {
     method: 'GET',
@@ -329,9 +344,24 @@ export const ROUTES: readonly Route[] = [
     path: '/meta/digest',
     summary: 'A digest of the live state, equal on sites that hold the same',
     role: 'viewer',
-    params: [],
+    params: [
+      {
+        name: 'rescan',
+        kind: 'flag',
+        description: 'look at everything as well, and fail if that gives another',
+      },
+    ],
     answers: 'json',
     handle: digest,
+  },
+  {
+    method: 'GET',
+    path: '/meta/consistency-check',
+    summary: 'Compare the state with that of the peers; progress, then what really differs',
+    role: 'viewer',
+    params: [{ ...PEER_PARAM, description: 'only this peer; all when left out' }],
+    answers: 'lines',
+    handle: consistencyCheck,
   },
   {
     method: 'POST',

@@ -2,11 +2,13 @@
 import { type Command, Option } from 'commander';
 import type { Query } from './agent-client';
 import { usageError } from './cli-error';
+import { addConsistencyCheck } from './consistency-commands';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import { formatCount } from './format';
 import type { CliIo } from './io';
 import { asObject, bytesAt, type JsonObject, numberAt, textAt } from './json';
 import { renderInode, renderNameLine } from './meta-view';
+import type { SetExitCode } from './program';
 import { renderPairs } from './table';
 
 interface PathOptions extends CommonOptions {
@@ -85,8 +87,13 @@ function parseLine(line: string): JsonObject {
   return asObject(JSON.parse(line));
 }
 
-async function showDigest(context: CliContext): Promise<void> {
-  const digest = await context.client.json('GET', '/meta/digest');
+interface DigestOptions extends CommonOptions {
+  readonly verify?: boolean;
+}
+
+async function showDigest(context: CliContext<DigestOptions>): Promise<void> {
+  const rescan = context.options.verify;
+  const digest = await context.client.json('GET', '/meta/digest', { rescan });
   if (context.json) return context.printJson(digest);
   const pairs: [string, string][] = [
     ['digest', textAt(digest, 'digest')],
@@ -96,7 +103,7 @@ async function showDigest(context: CliContext): Promise<void> {
   return context.print(renderPairs(pairs, context.style));
 }
 
-export function addMetaCommands(admin: Command, io: CliIo): void {
+export function addMetaCommands(admin: Command, io: CliIo, setExitCode: SetExitCode): void {
   const meta = admin.command('meta').description('look at the replicated tree');
 
   withAgentOptions(meta.command('lookup'))
@@ -135,5 +142,8 @@ export function addMetaCommands(admin: Command, io: CliIo): void {
 
   withAgentOptions(meta.command('digest'))
     .description('a digest of the live state, equal on sites that hold the same')
-    .action((options: CommonOptions) => showDigest(new CliContext(io, options)));
+    .option('--verify', 'look at everything as well, while nothing is written')
+    .action((options: DigestOptions) => showDigest(new CliContext(io, options)));
+
+  addConsistencyCheck(meta, io, setExitCode);
 }

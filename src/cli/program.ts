@@ -31,7 +31,7 @@ function makeProgram(io: CliIo, setExitCode: SetExitCode): Command {
   addJournalCommands(journal, io, setExitCode);
   const admin = program.command('admin').description('look after replication, metadata and TLS');
   addReplicationCommands(admin, io, setExitCode);
-  addMetaCommands(admin, io);
+  addMetaCommands(admin, io, setExitCode);
   addTlsCommands(admin, io, setExitCode);
   addCompletionCommands(program, io);
   inheritSettings(program);

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { addAuditCommand } from './audit-commands';
 import { addConfigCommands } from './config-commands';
 import { addConflictCommands } from './conflict-commands';
+import { addResync } from './consistency-commands';
 import { ExitCode } from './cli-error';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
@@ -160,4 +161,5 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
   addConflictCommands(replication, io);
   addConfigCommands(replication, io);
   addQuarantineCommands(replication, io);
+  addResync(replication, io, setExitCode);
 }

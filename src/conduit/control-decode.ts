@@ -4,7 +4,7 @@ import { ByteBuffer } from 'flatbuffers';
 import type { IdRange, OwnerMap } from '../../bindings';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, refusalOfNumber } from './errors';
-import type { IncomingMessage } from './messages';
+import type { AnswerMessage, IncomingMessage } from './messages';
 import type { AuditHead, OriginCursor, PeerHello, ShardSeq, SiteHeld, SiteStanding } from './types';
 
 /** Where a default would stand: none. */
@@ -84,6 +84,12 @@ export function decodeControl(bytes: Uint8Array, verify: VerifyControl): Incomin
     }
     case schema.ControlMessage.IdMap:
       return { kind: 'idMap', map: decodeIdMap(read(control, new schema.IdMap())) };
+    case schema.ControlMessage.Question: {
+      const question = read(control, new schema.Question());
+      return { kind: 'question', id: question.id(), body: copyOf(question.bodyArray()) };
+    }
+    case schema.ControlMessage.Answer:
+      return decodeAnswer(read(control, new schema.Answer()));
     case schema.ControlMessage.NONE:
     default:
       return { kind: 'unknown' };
@@ -95,6 +101,22 @@ type Table = Parameters<schema.Control['message']>[0];
 function read<T extends Table>(control: schema.Control, table: T): T {
   control.message(table);
   return table;
+}
+
+function decodeAnswer(answer: schema.Answer): AnswerMessage {
+  const code = answer.errorCode();
+  return {
+    kind: 'answer',
+    id: answer.id(),
+    bytesTotal: answer.bytesTotal(),
+    offset: answer.offset(),
+    body: copyOf(answer.bodyArray()),
+    ...(code === null ? {} : { error: { code, message: answer.errorMessage() ?? '' } }),
+  };
+}
+
+function copyOf(bytes: Uint8Array | null): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes ?? new Uint8Array(0));
 }
 
 function decodeAuditHead(head: schema.AuditHead | null): { auditHead?: AuditHead } {

@@ -4,7 +4,7 @@ import { Builder, type Offset } from 'flatbuffers';
 import type { IdRange, OwnerMap } from '../../bindings';
 import * as schema from '../../bindings/generated/control_generated';
 import { ConduitError, REFUSE_CODES } from './errors';
-import type { HeartbeatMessage, HelloMessage, OutgoingMessage } from './messages';
+import type { AnswerMessage, HeartbeatMessage, HelloMessage, OutgoingMessage } from './messages';
 import { CONTROL_BYTES_MAX, ORIGINS_MAX, SHARDS_PER_MESSAGE, TEXT_BYTES_MAX } from './protocol';
 import type { AuditHead, OriginCursor, SiteHeld } from './types';
 
@@ -104,6 +104,15 @@ function encodeMessage(
       return [schema.ControlMessage.DrainDone, schema.DrainDone.createDrainDone(builder, 0)];
     case 'idMap':
       return [schema.ControlMessage.IdMap, encodeIdMap(builder, message.map)];
+    case 'question': {
+      const body = builder.createByteVector(message.body);
+      return [
+        schema.ControlMessage.Question,
+        schema.Question.createQuestion(builder, message.id, body),
+      ];
+    }
+    case 'answer':
+      return [schema.ControlMessage.Answer, encodeAnswer(builder, message)];
     case 'refuse': {
       const text = builder.createString(cutText(message.message));
       const code = REFUSE_CODES[message.code];
@@ -129,6 +138,21 @@ function encodeIdRanges(builder: Builder, ranges: readonly IdRange[]): Offset {
     schema.IdRange.createIdRange(builder, from, to, count);
   }
   return builder.endVector();
+}
+
+function encodeAnswer(builder: Builder, message: AnswerMessage): Offset {
+  const { id, bytesTotal, offset, body, error } = message;
+  const bytes = builder.createByteVector(body);
+  const code = error === undefined ? 0 : builder.createString(error.code);
+  const text = error === undefined ? 0 : builder.createString(cutText(error.message));
+  schema.Answer.startAnswer(builder);
+  schema.Answer.addId(builder, id);
+  schema.Answer.addBytesTotal(builder, bytesTotal);
+  schema.Answer.addOffset(builder, offset);
+  schema.Answer.addBody(builder, bytes);
+  if (code !== 0) schema.Answer.addErrorCode(builder, code);
+  if (text !== 0) schema.Answer.addErrorMessage(builder, text);
+  return schema.Answer.endAnswer(builder);
 }
 
 function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {

@@ -57,6 +57,23 @@ export interface IdMapMessage {
   readonly map: OwnerMap;
 }
 
+export interface QuestionMessage {
+  readonly kind: 'question';
+  readonly id: number;
+  readonly body: Uint8Array;
+}
+
+export interface AnswerMessage {
+  readonly kind: 'answer';
+  readonly id: number;
+  /** Of all parts together. */
+  readonly bytesTotal: number;
+  readonly offset: number;
+  readonly body: Uint8Array;
+  /** Instead of an answer. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
 type CommonMessage =
   | HelloMessage
   | ReadyMessage
@@ -65,7 +82,9 @@ type CommonMessage =
   | HeartbeatReplyMessage
   | DrainMessage
   | DrainDoneMessage
-  | IdMapMessage;
+  | IdMapMessage
+  | QuestionMessage
+  | AnswerMessage;
 
 export type OutgoingMessage = CommonMessage | RefuseMessage;
 

@@ -22,6 +22,11 @@ export const CAPABILITIES_MAX = 64;
 export const CAPABILITY_BYTES_MAX = 64;
 export const SOFTWARE_BYTES_MAX = 128;
 export const TEXT_BYTES_MAX = 1024;
+/** Under way at once, in each direction. */
+export const QUESTIONS_MAX = 4;
+/** Of a question, or of one part of an answer. */
+export const BODY_BYTES_MAX = 192 * 1024;
+export const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 /** Of the 4,096 that may be in one message, so many that all else fits beside them. */
 export const SHARDS_PER_MESSAGE = 3072;
 

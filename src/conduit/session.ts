@@ -19,6 +19,7 @@ import {
 import { DRAIN_START, stepDrain, type DrainAction, type DrainEvent } from './drain';
 import type { Timer } from './environment';
 import { ConduitError, REFUSE_CODES, type EndCode, type RefusalCode } from './errors';
+import { checkFrame } from './frame-check';
 import {
   startHandshake,
   stepHandshake,
@@ -30,10 +31,12 @@ import { makeHello } from './hello';
 import type { Link } from './link';
 import type { IncomingMessage, OutgoingMessage } from './messages';
 import { CONTROL_BYTES_MAX, FRAME_BYTES_MAX } from './protocol';
+import { COMPARE_CAPABILITY, Questions } from './questions';
 import { SendGate } from './send-gate';
 import type { SessionSettings, SessionStart } from './session-options';
 import type {
   Agreement,
+  Asked,
   CloseReason,
   FrameInfo,
   OriginCursor,
@@ -71,6 +74,7 @@ export class ConduitSession implements Session {
   private handlers: SessionHandlers | undefined;
   private heartbeat;
   private readonly gate: SendGate;
+  private readonly questions: Questions;
   private receiver: ReceiverCredit;
   private drainState = DRAIN_START;
   private ended = false;
@@ -87,6 +91,12 @@ export class ConduitSession implements Session {
   ) {
     this.link = start.link;
     this.gate = new SendGate(start.link);
+    this.questions = new Questions({
+      send: (message) => this.send(message),
+      link: start.link,
+      agreed: () => this.agreed.capabilities.has(COMPARE_CAPABILITY),
+      answer: (body) => this.handlers?.onQuestion?.(body),
+    });
     this.dialled = start.dialled;
     this.counters = start.counters;
     this.peerSite = start.link.remote.site;
@@ -103,7 +113,10 @@ export class ConduitSession implements Session {
       onControl: (bytes) => this.guard(() => this.onControl(bytes)),
       admitFrame: (info) => this.admitFrame(info),
       onFrame: (frame, info) => this.onFrame(frame, info),
-      onRoom: () => this.gate.serve(),
+      onRoom: () => {
+        this.gate.serve();
+        this.questions.serve();
+      },
       onFault: (fault) => this.fail(fault),
       onClose: (error) => this.onLinkClosed(error),
     });
@@ -191,6 +204,10 @@ export class ConduitSession implements Session {
     };
   }
 
+  ask(body: Uint8Array): Promise<Asked> {
+    return this.questions.ask(body);
+  }
+
   drain(deadlineMs: number, reason: string): Promise<boolean> {
     if (this.state === 'closed') {
       this.close('shutting_down', reason);
@@ -223,6 +240,7 @@ export class ConduitSession implements Session {
     for (const timer of [this.handshakeTimer, this.heartbeatTimer, this.drainTimer])
       timer?.cancel();
     this.gate.close();
+    this.questions.end(reason.message);
     for (const resolve of this.drainResolvers) resolve(reason.code === 'drained');
     this.drainResolvers = [];
     countEnd(this.counters, reason.code);
@@ -343,6 +361,10 @@ export class ConduitSession implements Session {
       case 'drainDone':
         this.driveDrain('peerDone');
         break;
+      case 'question':
+      case 'answer':
+        this.questions.onMessage(message);
+        break;
       case 'refuse':
         this.refusedByPeer(message.code, message.message);
         break;
@@ -368,19 +390,9 @@ export class ConduitSession implements Session {
     if (phase === 'settling' || phase === 'finished') {
       throw new ConduitError('out_of_order', 'a frame after Drain');
     }
-    const { settings } = this;
-    if (info.totalBytes > settings.frameBytesMax) {
-      const message = `frame of ${info.totalBytes} bytes, at most ${settings.frameBytesMax} are taken`;
-      throw new ConduitError('too_large', message);
-    }
-    const { site, clusterUuid } = info;
-    if (clusterUuid !== settings.clusterUuid) {
-      throw new ConduitError('wrong_cluster', `frame of cluster ${clusterUuid}`);
-    }
-    if (site !== this.peerSite && !this.established.agreed.capabilities.has('forward')) {
-      const message = `frame of site ${site} in a session with site ${this.peerSite}`;
-      throw new ConduitError('wrong_origin', message);
-    }
+    const { clusterUuid, frameBytesMax } = this.settings;
+    const forward = this.established.agreed.capabilities.has('forward');
+    checkFrame(info, { clusterUuid, frameBytesMax, peerSite: this.peerSite, forward });
     const receiver = afterReceived(this.receiver, info.totalBytes);
     if (receiver === undefined) {
       const { bytes, frames } = this.receiver.granted;

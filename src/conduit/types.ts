@@ -176,6 +176,10 @@ export interface CloseReason {
   readonly byPeer: boolean;
 }
 
+/** What became of a question: its answer, or a stable CFS_ code and why there is none. */
+export type Asked =
+  { readonly answer: Uint8Array } | { readonly code: string; readonly message: string };
+
 /** Called by a session, never before `attach` has returned, never after `onClose`. */
 export interface SessionHandlers {
   /**
@@ -191,6 +195,8 @@ export interface SessionHandlers {
   onPeerStatus?(status: PeerStatus): void;
   /** How the peer's ids are to be shown here; replaces what it said before. */
   onIdMap?(map: OwnerMap): void;
+  /** The peer asks about this site's state. Rejects with an error that has a CFS_ code. */
+  onQuestion?(body: Uint8Array): Promise<Uint8Array>;
   /** Last call. Frames already given to `onFrame` are still the handler's. */
   onClose(reason: CloseReason): void;
 }
@@ -238,6 +244,12 @@ export interface Session {
   sendIdMap(map: OwnerMap): void;
 
   health(): SessionHealth;
+
+  /**
+   * Asks about the peer's state; at most 192 KiB, answered with at most 4 MiB. Never rejects; what came of
+   * it, the end of the session included, is in what it resolves with.
+   */
+  ask(body: Uint8Array): Promise<Asked>;
 
   /**
    * Ordered end: no frame is sent any more, both sides ack what they hold, then the link closes. What

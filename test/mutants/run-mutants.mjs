@@ -26,6 +26,7 @@ const NATIVE_TESTS = [
   'Checkpoint',
   'Chunk',
   'Digest',
+  'Comparison',
   'Sites',
   'Conflict',
   'Forget',

@@ -76,6 +76,19 @@ inline constexpr size_t kGroupBytesTarget = 4 * 1024 * 1024;
 inline constexpr size_t kGroupBytesMax =
     kGroupBytesTarget + 2 * (kFrameBytesMax + kFrameRawBytesTarget);
 
+// Comparison of two sites' states, and repair.
+inline constexpr size_t kComparisonQuestionBytesMax = 16 * 1024;
+inline constexpr size_t kComparisonAnswerBytesMax = 4 * 1024 * 1024;
+inline constexpr size_t kComparisonBodyBytesMax = 192 * 1024;  // part of either in one message
+inline constexpr size_t kListedInodesMax = 128 * 1024;         // in one answer
+inline constexpr size_t kListedAtOnceMax = 1024 * 1024;        // that are kept, of either side
+inline constexpr size_t kComparedInodesMax = 512;              // whose registers are asked for
+inline constexpr size_t kRegisterTextBytesMax = 256;  // of a value, as a difference shows it
+// Of one inode: beside them fit what came before them, a version vector and flags.
+inline constexpr size_t kComparedRegisterBytesMax = kComparisonAnswerBytesMax -
+                                                    kCheckpointChunkBytesTarget - 32 * kOriginsMax -
+                                                    2 * kComparedInodesMax;
+
 // Calls of one JavaScript thread that run on worker threads or wait for one.
 inline constexpr size_t kAddonJobsMax = 4096;
 
@@ -86,6 +99,10 @@ static_assert(kControlBytesMax > 2 * 12 * kIdRangesMax + 256);
 static_assert(kRecordBytesMax >= 2 * kFrameBytesMax);
 static_assert(kGroupBytesMax <= kRecordBytesMax);
 static_assert(kGroupBytesMax + 4 * kBlockBytes <= kSegmentBytesMin);
+static_assert(kComparisonQuestionBytesMax > 64 + 8 * kComparedInodesMax &&
+              kComparisonAnswerBytesMax > 64 + 16 * kListedInodesMax);
+static_assert(kGroupBytesMax > kGroupBytesTarget + 2 * kComparisonAnswerBytesMax);
+static_assert(kComparisonBodyBytesMax + 1024 < kControlBytesMax);
 static_assert(kCheckpointRecordBytesMax >
               kCheckpointRecordBytesTarget + kXattrValueBytesMax + kXattrKeyBytesMax + 8192);
 static_assert(kCheckpointChunkBytesMax >

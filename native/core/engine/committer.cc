@@ -67,16 +67,19 @@ void Committer::Run() {
   WriteCursors();
 }
 
-// Makes active_ an append, or receives a frame. False if there is nothing.
+// Takes a request over: an append, a frame or a look. False if there is nothing.
 bool Committer::NextRequest(Wait wait) {
-  if (active_.has_value() || pending_receive_.has_value()) return true;
+  if (active_.has_value() || pending_receive_.has_value() || pending_look_.has_value()) return true;
   Request request;
+  if (wait == Wait::kForWork && SettleWhileIdle()) wait = Wait::kNot;
   const auto deadline = std::chrono::steady_clock::now() + kCursorInterval;
   if (wait == Wait::kForWork ? !queue_.Pop(&request, deadline) : !queue_.TryPop(&request)) {
     return false;
   }
   if (request.is_receive()) {
     pending_receive_ = std::move(request.receive);
+  } else if (request.is_look()) {
+    pending_look_ = std::move(request.look);
   } else {
     active_.emplace();
     active_->request = std::move(request.append);
@@ -93,6 +96,7 @@ bool Committer::GroupIsFull() const {
 // True if there is anything to answer.
 bool Committer::BuildGroup() {
   items_.clear();
+  mended_.clear();
   answers_.clear();
   frames_used_ = 0;
   group_bytes_ = 0;
@@ -109,6 +113,10 @@ bool Committer::BuildGroup() {
       ReceiveRequest request = std::move(*pending_receive_);
       pending_receive_.reset();
       Receive(std::move(request));
+    } else if (pending_look_.has_value()) {
+      LookRequest request = std::move(*pending_look_);
+      pending_look_.reset();
+      Answer(std::move(request));
     } else {
       Append(&*active_);
     }
@@ -125,6 +133,9 @@ void Committer::RefuseAll(const Status& why) {
       result.status = why;
       pending_receive_->done(std::move(result));
       pending_receive_.reset();
+    } else if (pending_look_.has_value()) {
+      RefuseLook(std::move(*pending_look_), why);
+      pending_look_.reset();
     } else {
       active_->result.status = why;
       active_->request.done(std::move(active_->result));
@@ -154,6 +165,7 @@ void Committer::WriteCursors() {
   if (now < cursors_due_ && !queue_.closed()) return;
   cursors_due_ = now + kCursorInterval;
   ForgetOldConflicts();
+  SettleUnderLoad();
   std::vector<std::vector<uint8_t>> encoded;
   for (const auto& [peer, cursor] : books_->TakeChangedCursors()) {
     encoded.push_back(EncodePeerCursor(peer, cursor));

@@ -47,6 +47,12 @@ class Committer {
   // Finishes what is queued, then returns. Idempotent.
   void Stop();
 
+  // Run on the engine thread, when what `metadata` says is held is exactly what is merged; return
+  // when that is durable. From any other thread. kClosed, kStopped, or what the journal says.
+  Status Look(const std::function<void()>& look);
+  // `mend` decides what is to be mended here and gives an item for it (replica.h), or nothing.
+  Status Mend(const std::function<Result<std::vector<uint8_t>>()>& mend);
+
   RequestQueue& queue() { return queue_; }
   Sweeper& sweeper() { return sweeper_; }
   const CommitStats& stats() const { return stats_; }
@@ -87,6 +93,11 @@ class Committer {
   void BeginFrame();
 
   void Receive(ReceiveRequest request);
+  void Answer(LookRequest request);
+  void RefuseLook(LookRequest request, const Status& why);
+  Status Enqueue(LookRequest request);
+  bool SettleWhileIdle();
+  void SettleUnderLoad();
   Status CheckFrame(const FrameView& view, ReceiveResult* result) const;
 
   const Uuid cluster_;
@@ -112,7 +123,9 @@ class Committer {
   FrameScratch scratch_;
   std::optional<Active> active_;
   std::optional<ReceiveRequest> pending_receive_;
-  Hlc hlc_floor_ = 0;  // of this chunk: the wall clock
+  std::optional<LookRequest> pending_look_;
+  std::deque<std::vector<uint8_t>> mended_;  // items of this group
+  Hlc hlc_floor_ = 0;                        // of this chunk: the wall clock
   std::chrono::steady_clock::time_point cursors_due_{};
   std::vector<Item> items_;
   size_t group_bytes_ = 0;

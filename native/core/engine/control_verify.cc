@@ -22,6 +22,13 @@ Status CheckText(const char* field, const flatbuffers::String* text, size_t byte
   return Status::Ok();
 }
 
+Status CheckBody(const flatbuffers::Vector<uint8_t>* body) {
+  if (body != nullptr && body->size() > limits::kComparisonBodyBytesMax) {
+    return TooMany("body", body->size(), limits::kComparisonBodyBytesMax);
+  }
+  return Status::Ok();
+}
+
 Status CheckCapabilities(
     const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* capabilities) {
   if (capabilities == nullptr) return Status::Ok();
@@ -112,6 +119,19 @@ Status CheckBounds(const schema::Control& control) {
     case schema::ControlMessage::IdMap:
       CFS_RETURN_IF_ERROR(CheckIdRanges("uid", control.message_as_IdMap()->uid()));
       return CheckIdRanges("gid", control.message_as_IdMap()->gid());
+    case schema::ControlMessage::Question:
+      return CheckBody(control.message_as_Question()->body());
+    case schema::ControlMessage::Answer: {
+      const schema::Answer& answer = *control.message_as_Answer();
+      if (answer.bytes_total() > limits::kComparisonAnswerBytesMax) {
+        return TooMany("bytes_total", answer.bytes_total(), limits::kComparisonAnswerBytesMax);
+      }
+      CFS_RETURN_IF_ERROR(
+          CheckText("error_code", answer.error_code(), limits::kCapabilityBytesMax));
+      CFS_RETURN_IF_ERROR(
+          CheckText("error_message", answer.error_message(), limits::kControlTextBytesMax));
+      return CheckBody(answer.body());
+    }
     default:
       return Status::Ok();
   }

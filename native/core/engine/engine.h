@@ -24,6 +24,7 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "codec/codec.h"
+#include "engine/comparison.h"
 #include "engine/op_batch.h"
 
 namespace cfsrepl {
@@ -179,8 +180,7 @@ struct NamedInode {
 enum class Ids : uint8_t { kAsWritten, kLocal };
 
 struct Digest {
-  uint64_t hi = 0;
-  uint64_t lo = 0;
+  uint64_t sum = 0;
   uint64_t inodes = 0;  // live, the root included
   uint64_t names = 0;
 };
@@ -309,7 +309,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Every visible name in byte order of the whole path, after `after`, at most `max`. With
   // kAsWritten the same at every site.
   virtual Result<std::vector<NamedInode>> Dump(Bytes after, size_t max, Ids ids) = 0;
-  virtual Result<Digest> ComputeDigest() = 0;
+  // Of all that is durable here, from the sums that are kept current; `rescan` looks at everything
+  // instead, while nothing is merged. kCorrupt if that gives another digest.
+  virtual Result<Digest> ComputeDigest(bool rescan) = 0;
+
+  // What this site says to a peer's question in a comparison. kMalformed, kTooLarge, kUnsupported.
+  virtual Result<std::vector<uint8_t>> Answer(Bytes question) = 0;
+  // A comparison of this site with a peer. It holds the engine, and answers kClosed when that is.
+  virtual std::unique_ptr<Comparison> Compare(const ComparisonOptions& options) = 0;
 
   // [slow] The ledger from after `after` on, ascending, at most `max`.
   virtual Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after,

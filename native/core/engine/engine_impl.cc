@@ -239,7 +239,7 @@ EngineStatus EngineImpl::GetStatus() const {
     status.inodes = counters.inodes;
     status.live_inodes = counters.live_inodes;
     status.names = counters.visible_names;
-    status.state_bytes = counters.memory_bytes;
+    status.state_bytes = counters.memory_bytes + parts_.replica->digest.memory_bytes();
     const Ledger& ledger = parts_.replica->state->ledger();
     status.conflicts = ledger.count();
     status.conflicts_open = ledger.open_count();

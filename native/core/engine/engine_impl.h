@@ -43,7 +43,9 @@ class EngineImpl final : public Engine {
   Result<InodeInfo> LookupPath(Bytes path) override;
   Result<std::vector<NamedInode>> List(Bytes path, Bytes after, size_t max) override;
   Result<std::vector<NamedInode>> Dump(Bytes after, size_t max, Ids ids) override;
-  Result<Digest> ComputeDigest() override;
+  Result<Digest> ComputeDigest(bool rescan) override;
+  Result<std::vector<uint8_t>> Answer(Bytes question) override;
+  std::unique_ptr<Comparison> Compare(const ComparisonOptions& options) override;
 
   Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;
   Result<std::vector<RecordedConflict>> ArrivedConflicts(uint64_t after, size_t max) override;
@@ -61,6 +63,7 @@ class EngineImpl final : public Engine {
   Position RetentionFloor() const;
   Result<std::unique_ptr<Feed>> OpenFeedOf(SiteId site, const std::vector<OriginCursor>& held);
   Result<InodeInfo> Describe(Inode inode);
+  Status CheckDigest();
 
   const EngineOptions options_;
   const std::unique_ptr<FileSystem> fs_;

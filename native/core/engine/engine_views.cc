@@ -1,7 +1,9 @@
 // The engine's looks at the state: lookups, listings, dumps, digests. All under a shared lock.
+#include <mutex>
 #include <set>
 #include <shared_mutex>
 
+#include "engine/comparison_impl.h"
 #include "engine/engine_impl.h"
 #include "state/digest.h"
 
@@ -175,16 +177,46 @@ Result<RecordedConflict> EngineImpl::FindConflict(const LinkId& id) {
   return ToRecorded(record->first, record->second);
 }
 
-Result<Digest> EngineImpl::ComputeDigest() {
+Result<Digest> EngineImpl::ComputeDigest(bool rescan) {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return EngineClosed();
-  // One lock for the whole scan: a digest is of one moment.
-  std::shared_lock lock(parts_.replica->mutex);
-  DigestScan scan(*parts_.replica->state);
-  while (!scan.Step(1u << 20)) {
-  }
-  const StateDigest& digest = scan.digest();
-  return Digest{digest.sum.hi, digest.sum.lo, digest.inodes, digest.names};
+  auto root = ComparisonSide(parts_.replica.get(), committer_.get()).Root();
+  if (!root.ok()) return root.status();
+  const StateDigest& digest = root->digest;
+  if (rescan) CFS_RETURN_IF_ERROR(CheckDigest());
+  return Digest{digest.sum, digest.inodes, digest.names};
+}
+
+// On the engine thread, so that nothing is merged during the whole scan: a digest is of one moment.
+Status EngineImpl::CheckDigest() {
+  StateDigest kept, scanned;
+  CFS_RETURN_IF_ERROR(committer_->Look([&] {
+    {
+      std::unique_lock lock(parts_.replica->mutex);
+      parts_.replica->digest.Settle(SIZE_MAX);
+    }
+    kept = parts_.replica->digest.digest();
+    DigestScan scan(*parts_.replica->state);
+    while (!scan.Step(1u << 20)) {
+    }
+    scanned = scan.digest();
+  }));
+  if (kept == scanned) return Status::Ok();
+  return Status(Code::kCorrupt,
+                "the digest that is kept has the sum " + std::to_string(kept.sum) + " over " +
+                    std::to_string(kept.inodes) + " inodes, a look at all of them gives " +
+                    std::to_string(scanned.sum) + " over " + std::to_string(scanned.inodes));
+}
+
+Result<std::vector<uint8_t>> EngineImpl::Answer(Bytes question) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return EngineClosed();
+  return ComparisonSide(parts_.replica.get(), committer_.get()).Answer(question);
+}
+
+std::unique_ptr<Comparison> EngineImpl::Compare(const ComparisonOptions& options) {
+  return std::make_unique<ComparisonImpl>(options, shared_from_this(), &gate_, parts_.replica.get(),
+                                          committer_.get());
 }
 
 }  // namespace cfsrepl

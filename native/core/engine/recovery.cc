@@ -166,6 +166,11 @@ Status Recovery::Replay(const RecordView& record) {
       out_.books->RaisePeerCursor(cursor->peer, cursor->held);
     } else if (item.kind == kItemLocalFrame || item.kind == kItemRemoteFrame) {
       CFS_RETURN_IF_ERROR(ReplayFrame(item, &own_lsn, &own_hlc));
+    } else if (item.kind == kItemRepair) {
+      const Status merged = out_.replica->MergeRepair(item.bytes);
+      if (!merged.ok()) {
+        return Status(Code::kCorrupt, "a repair in the journal is damaged: " + merged.message());
+      }
     } else {
       return Status(Code::kUnsupported, "the journal has an item of kind " +
                                             std::to_string(item.kind) +

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <mutex>
 
+#include "engine/log_items.h"
+#include "state/checkpoint.h"
+
 namespace cfsrepl {
 
 Status Replica::CheckShards(const FrameView& view) const {
@@ -61,6 +64,16 @@ Status Replica::MergeFrame(const FrameView& view, Conflicts conflicts) {
   for (const ShardRange& range : view.shards) {
     metadata.RaiseSeq(view.info.origin, range.shard(), range.last_seq());
   }
+  return Status::Ok();
+}
+
+Status Replica::MergeRepair(Bytes item) {
+  Result<RepairItem> repair = DecodeRepair(item);
+  if (!repair.ok()) return repair.status();
+  std::unique_lock lock(mutex);
+  CFS_RETURN_IF_ERROR(MergeChunks(repair->chunks, state.get(), Ties::kTake));
+  for (Inode inode : repair->inodes) metadata.SeeInode(inode, site);
+  metadata.last_hlc = std::max(metadata.last_hlc, repair->hlc_max);
   return Status::Ok();
 }
 

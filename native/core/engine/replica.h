@@ -12,12 +12,15 @@
 #include "engine/conflict_recorder.h"
 #include "engine/metadata.h"
 #include "frame/frame.h"
+#include "state/digest_tree.h"
 #include "state/state.h"
 
 namespace cfsrepl {
 
 // Entries merged under one lock, so that a reader waits a fraction of a millisecond.
 inline constexpr size_t kMergeChunkEntries = 1024;
+// Inodes settled in the digest under one lock.
+inline constexpr size_t kSettledPerStep = 1024;
 // Inodes whose memory is asked for ahead of the merge.
 inline constexpr size_t kPrefetchEntries = 16;
 
@@ -25,12 +28,14 @@ struct Replica {
   Replica(SiteId site, uint32_t shard_count)
       : site(site),
         state(std::make_unique<State>()),
+        digest(state.get()),
         metadata(shard_count),
         recorder(state.get(), &id_maps, site) {}
 
   const SiteId site;
   std::unique_ptr<State> state;
-  std::shared_mutex mutex;  // of *state
+  DigestTree digest;        // of *state
+  std::shared_mutex mutex;  // of both
   Metadata metadata;
   CurrentIdMaps id_maps;  // any thread
   ConflictRecorder recorder;
@@ -44,6 +49,10 @@ struct Replica {
   // Merges a verified frame and raises what the metadata says is held. The caller has checked that
   // it follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
   Status MergeFrame(const FrameView& view, Conflicts conflicts);
+
+  // Takes the registers of a repair item (log_items.h): those with a greater stamp than here, and
+  // those with the same. kMalformed, kChecksum, kUnsupported, kTooLarge take nothing.
+  Status MergeRepair(Bytes item);
 
  private:
   Status CheckShards(const FrameView& view) const;

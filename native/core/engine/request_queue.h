@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/status.h"
@@ -30,11 +31,23 @@ struct ReceiveRequest {
   std::function<void(ReceiveResult)> done;
 };
 
-// Exactly one of the two; `receive.done` tells which.
+// A look at all that is merged, between two other requests, when the metadata says exactly what
+// that is; it may mend registers.
+struct LookRequest {
+  // What is to be journaled, and was merged by it; mostly nothing.
+  std::function<Result<std::vector<uint8_t>>()> look;
+  bool journals = false;
+  // When all that it saw is durable, or why that cannot be.
+  std::function<void(const Status&)> done;
+};
+
+// Exactly one of the three; `done` of the last two tells which.
 struct Request {
   AppendRequest append;
   ReceiveRequest receive;
+  LookRequest look;
   bool is_receive() const { return receive.done != nullptr; }
+  bool is_look() const { return look.done != nullptr; }
 };
 
 class RequestQueue {
@@ -53,6 +66,14 @@ class RequestQueue {
                 "receive");
   }
 
+  // Who looks waits for the answer: there are as many as worker threads.
+  Status PushLook(LookRequest request) {
+    Request wrapped;
+    wrapped.look = std::move(request);
+    size_t none = 0;
+    return Push(std::move(wrapped), 0, &none, 0, "look");
+  }
+
   // The oldest request, waiting for one until `deadline`. False at the deadline or once closed and
   // empty. One thread only.
   bool Pop(Request* out, std::chrono::steady_clock::time_point deadline) {
@@ -67,6 +88,9 @@ class RequestQueue {
     std::lock_guard lock(mutex_);
     return PopLocked(out);
   }
+
+  // A look without the lock: a request that is just coming may not show yet.
+  bool empty() const { return waiting_.load(std::memory_order_acquire) == 0; }
 
   // Nothing gets in any more; what is in can still be popped.
   void Close() {
@@ -115,7 +139,7 @@ class RequestQueue {
     waiting_.store(requests_.size(), std::memory_order_release);
     if (out->is_receive()) {
       receive_bytes_ -= out->receive.frame.size();
-    } else {
+    } else if (!out->is_look()) {
       append_bytes_ -= out->append.batch.size();
     }
     return true;

@@ -92,7 +92,7 @@ Status EncodeInodeChunks(const State& state, Inode inode, Buffer* out);
 
 // Merges whole chunks, one after the other, each checked before any of it is merged. kMalformed,
 // kChecksum, kUnsupported.
-Status MergeChunks(Bytes chunks, State* state);
+Status MergeChunks(Bytes chunks, State* state, Ties ties = Ties::kKeep);
 
 }  // namespace cfsrepl
 

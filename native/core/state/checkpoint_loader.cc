@@ -164,7 +164,7 @@ Result<CheckpointHeader> LoadCheckpoint(const ReadSource& read, State* state,
   }
 }
 
-Status MergeChunks(Bytes chunks, State* state) {
+Status MergeChunks(Bytes chunks, State* state, Ties ties) {
   while (!chunks.empty()) {
     Result<size_t> bytes = ChunkBytes(chunks);
     if (!bytes.ok()) return bytes.status();
@@ -173,7 +173,7 @@ Status MergeChunks(Bytes chunks, State* state) {
                                           " bytes are there, expected " +
                                           std::to_string(bytes.value()));
     }
-    Result<ChunkSummary> merged = MergeChunk(chunks.first(bytes.value()), state);
+    Result<ChunkSummary> merged = MergeChunk(chunks.first(bytes.value()), state, ties);
     if (!merged.ok()) return merged.status();
     chunks = chunks.subspan(bytes.value());
   }

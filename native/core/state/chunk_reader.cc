@@ -34,8 +34,8 @@ bool IsKind(uint8_t kind) {
 // checks.
 class RecordReader {
  public:
-  RecordReader(Bytes record, const std::vector<OriginIndex>& origins, State* state)
-      : reader_(record), origins_(origins), state_(state) {}
+  RecordReader(Bytes record, const std::vector<OriginIndex>& origins, State* state, Ties ties)
+      : reader_(record), origins_(origins), state_(state), ties_(ties) {}
 
   // What is wrong, or ok.
   Status Read() {
@@ -122,7 +122,7 @@ class RecordReader {
     view.mtime_ns = header_.mtime_ns;
     view.file_flags = header_.file_flags;
     view.project = header_.project;
-    return state_->MergeInodeRecord(view);
+    return state_->MergeInodeRecord(view, ties_);
   }
 
   Status ReadLink() {
@@ -139,7 +139,8 @@ class RecordReader {
       return status.ok() ? status : Malformed(status.message());
     }
     return state_->MergeLinkRecord(
-        header_.inode, {Local(id), StampAt(link.stamp), link.removed != 0, link.parent, name});
+        header_.inode, {Local(id), StampAt(link.stamp), link.removed != 0, link.parent, name},
+        ties_);
   }
 
   Status ReadXattr() {
@@ -158,12 +159,13 @@ class RecordReader {
       return Status::Ok();
     }
     return state_->MergeXattrRecord(header_.inode,
-                                    {StampAt(xattr.stamp), xattr.removed != 0, key, value});
+                                    {StampAt(xattr.stamp), xattr.removed != 0, key, value}, ties_);
   }
 
   ByteReader reader_;
   const std::vector<OriginIndex>& origins_;
   State* const state_;
+  const Ties ties_;
   RecordHeader header_{};
   Bytes stamps_;
 };
@@ -190,7 +192,7 @@ Status ReadLedgerRecord(Bytes record, const std::vector<OriginIndex>& origins, S
 
 // Reads `count` records, which must fill `records`.
 Status ReadRecords(uint32_t kind, Bytes records, uint32_t count,
-                   const std::vector<OriginIndex>& origins, State* state) {
+                   const std::vector<OriginIndex>& origins, State* state, Ties ties) {
   const size_t least_bytes = kind == kLedgerChunk ? sizeof(LedgerHeader) : sizeof(RecordHeader);
   const uint8_t* const start = records.data();
   for (uint32_t i = 0; i < count; i++) {
@@ -203,7 +205,7 @@ Status ReadRecords(uint32_t kind, Bytes records, uint32_t count,
     }
     const Bytes record = records.first(record_bytes);
     Status status = kind == kLedgerChunk ? ReadLedgerRecord(record, origins, state)
-                                         : RecordReader(record, origins, state).Read();
+                                         : RecordReader(record, origins, state, ties).Read();
     if (!status.ok()) {
       return Status(status.code(), status.message() + " (record at offset " +
                                        std::to_string(records.data() - start) + ")");
@@ -250,7 +252,7 @@ Result<size_t> ChunkBytes(Bytes start) {
   return bytes;
 }
 
-Result<ChunkSummary> MergeChunk(Bytes chunk, State* state) {
+Result<ChunkSummary> MergeChunk(Bytes chunk, State* state, Ties ties) {
   ChunkHeader header;
   std::memcpy(&header, chunk.data(), sizeof(header));
   Bytes body = chunk.subspan(sizeof(header));
@@ -259,8 +261,9 @@ Result<ChunkSummary> MergeChunk(Bytes chunk, State* state) {
   Bytes records = body.first(header.records_bytes);
   std::vector<OriginIndex> origins;
   CFS_RETURN_IF_ERROR(InternOrigins(body.subspan(header.records_bytes), state, &origins));
-  CFS_RETURN_IF_ERROR(ReadRecords(header.kind, records, header.record_count, origins, nullptr));
-  CFS_RETURN_IF_ERROR(ReadRecords(header.kind, records, header.record_count, origins, state));
+  CFS_RETURN_IF_ERROR(
+      ReadRecords(header.kind, records, header.record_count, origins, nullptr, ties));
+  CFS_RETURN_IF_ERROR(ReadRecords(header.kind, records, header.record_count, origins, state, ties));
   return ChunkSummary{header.record_count, header.crc};
 }
 

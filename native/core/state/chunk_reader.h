@@ -19,7 +19,7 @@ struct ChunkSummary {
 
 // `chunk` is exactly as long as ChunkBytes says. Everything is checked before anything is merged.
 // kMalformed names the record's offset in the chunk and the field; kChecksum.
-Result<ChunkSummary> MergeChunk(Bytes chunk, State* state);
+Result<ChunkSummary> MergeChunk(Bytes chunk, State* state, Ties ties = Ties::kKeep);
 
 }  // namespace cfsrepl
 

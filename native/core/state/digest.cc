@@ -155,27 +155,21 @@ bool IsLive(const InodeRecord& record) {
   return record.shown_links > 0 || record.inode == kRootInode;
 }
 
-Hash128 HashSlot(const Store& store, const NameIndex& names, uint32_t slot, Buffer* scratch) {
+}  // namespace
+
+uint64_t HashSlot(const Store& store, const NameIndex& names, uint32_t slot, Buffer* scratch) {
   const InodeRecord& record = store.inodes[slot];
+  if (!IsLive(record)) return 0;
   scratch->Clear();
   PutInode(store, slot, scratch);
   if (record.shown_links > 0) PutLinks(store, names, record, scratch);
   PutXattrs(store, record, scratch);
-  XXH128_hash_t hash = XXH3_128bits(scratch->data(), scratch->size());
-  return {hash.high64, hash.low64};
+  return std::max<uint64_t>(XXH3_64bits(scratch->data(), scratch->size()), 1);
 }
 
-}  // namespace
-
-Hash128& Hash128::operator+=(const Hash128& other) {
-  lo += other.lo;
-  hi += other.hi + (lo < other.lo ? 1 : 0);
-  return *this;
-}
-
-Hash128 HashInode(const State& state, Inode inode) {
+uint64_t HashInode(const State& state, Inode inode) {
   uint32_t slot = state.store().FindInode(inode);
-  if (slot == 0 || !IsLive(state.store().inodes[slot])) return {};
+  if (slot == 0) return 0;
   Buffer scratch;
   return HashSlot(state.store(), state.tree().names(), slot, &scratch);
 }

@@ -227,6 +227,7 @@ void NameIndex::Hide(uint32_t link) {
 void NameIndex::Account(uint32_t link, int change) {
   LinkRecord& record = store_->links[link];
   InodeRecord& child = store_->inodes[record.child];
+  store_->NoteChange(record.child);
   if (change > 0) {
     record.Set(kLinkShown);
   } else {

@@ -23,6 +23,7 @@ struct InodeRecord {
   uint32_t in_cycle : 1;        // a directory on a cycle that is cut somewhere
   uint32_t many_links : 1;      // its links are in Store's link index
   uint32_t asserted_apart : 1;  // Store keeps an asserting stamp that no field here holds
+  uint32_t changed : 1;         // Store::changed has been told of this inode
   uint32_t uid;
   uint32_t gid;
   uint32_t file_flags;

@@ -8,6 +8,10 @@
 
 namespace cfsrepl {
 
+// What becomes of a register that is written with the very stamp that comes. No two entries share
+// one, so the values are the same unless one side is damaged: a repair then takes what comes.
+enum class Ties { kKeep, kTake };
+
 struct InodeRecordView {
   Inode inode = 0;
 

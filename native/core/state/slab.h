@@ -13,8 +13,8 @@
 namespace cfsrepl {
 
 // Slots count from 1; 0 is "none". A freed slot is zeroed and given out again. One thread at a
-// time.
-template <typename T>
+// time. kChunkShift: 2 to this power records are in a chunk.
+template <typename T, int kChunkShift = 15>
 class Slab {
   static_assert(std::is_trivially_copyable_v<T>);
 
@@ -60,9 +60,8 @@ class Slab {
   }
 
  private:
-  // 32,768 records: for the sizes used here a whole number of huge pages, which spare the random
-  // access of a merge over millions of inodes most of its address translation.
-  static constexpr int kChunkShift = 15;
+  // 32,768 records are, for the sizes used here, a whole number of huge pages, which spare the
+  // random access of a merge over millions of inodes most of its address translation.
   static constexpr uint32_t kChunkMask = (1u << kChunkShift) - 1;
   static constexpr size_t kChunkBytes = sizeof(T) << kChunkShift;
   static_assert(kChunkBytes % 4096 == 0);

@@ -11,14 +11,20 @@
 namespace cfsrepl {
 namespace {
 
+// True if `stamp` takes the register that is written with `held`.
+inline bool Wins(const Store& store, const PackedStamp& stamp, const PackedStamp& held, Ties ties) {
+  return ties == Ties::kKeep ? store.origins.Newer(stamp, held)
+                             : stamp.written() && !store.origins.Newer(held, stamp);
+}
+
 // `recent_parent` is a slot that is looked at first; `losses` may be null.
 void MergeLink(Store* store, VisibleTree* tree, uint32_t child, const LinkRecordView& value,
-               uint32_t* recent_parent, LossFinder* losses) {
+               uint32_t* recent_parent, LossFinder* losses, Ties ties = Ties::kKeep) {
   if (child == kRootSlot) return;  // it has no name
   uint32_t link = store->FindLink(child, value.id);
   if (link == 0) link = store->AddLink(child, value.id);
   LinkRecord& record = store->links[link];
-  if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  if (!Wins(*store, value.stamp, record.stamp, ties)) return;
   if (losses != nullptr) losses->BeforeLink(link, value);
   tree->BeforeLinkChange(link);
   record.stamp = value.stamp;
@@ -36,9 +42,11 @@ struct Existence {
   Bytes target;
 };
 
-void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existence& value) {
+void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existence& value,
+                    Ties ties = Ties::kKeep) {
   InodeRecord& record = store->inodes[slot];
-  if (slot == kRootSlot || !store->origins.Newer(value.stamp, record.birth)) return;
+  if (slot == kRootSlot || !Wins(*store, value.stamp, record.birth, ties)) return;
+  store->NoteChange(slot);
   bool kind_changes = record.kind != value.kind;
   // A new inode has nothing that could be shown under another kind.
   bool bracket = kind_changes && (record.first_link != 0 || record.directory != 0);
@@ -57,7 +65,7 @@ void MergeExistence(Store* store, VisibleTree* tree, uint32_t slot, const Existe
 // Takes over what wins of the fields in the mask; stamp_of(field) is the stamp of each, and
 // `asserts_links` has the bits of those that assert. True if the asserted register may have
 // changed.
-template <typename StampOf>
+template <Ties kTies = Ties::kKeep, typename StampOf>
 inline bool MergeFields(Store* store, const Attributes& attributes, StampOf stamp_of,
                         uint32_t asserts_links, uint32_t slot) {
   InodeRecord* const record = &store->inodes[slot];
@@ -70,7 +78,7 @@ inline bool MergeFields(Store* store, const Attributes& attributes, StampOf stam
   for (uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     int field = __builtin_ctz(rest);
     const PackedStamp& stamp = stamp_of(field);
-    if (!store->origins.Newer(stamp, record->stamps[field])) continue;
+    if (!Wins(*store, stamp, record->stamps[field], kTies)) continue;
     record->stamps[field] = stamp;
     won |= 1u << field;
   }
@@ -96,6 +104,7 @@ inline bool MergeFields(Store* store, const Attributes& attributes, StampOf stam
   }
   record->asserts_links =
       static_cast<uint8_t>((record->asserts_links & ~won) | (asserts_links & won));
+  if ((won | unheld) != 0) store->NoteChange(slot);
   return (won | unheld) != 0 && record->has_removed;
 }
 
@@ -111,15 +120,17 @@ inline bool MergeFields(Store* store, const Attributes& attributes, const Packed
 void MergeAssert(Store* store, VisibleTree* tree, uint32_t slot, const PackedStamp& stamp) {
   if (!store->origins.Newer(stamp, store->GreatestAssert(slot))) return;
   store->KeepAssert(slot, stamp);
+  store->NoteChange(slot);
   if (store->inodes[slot].has_removed) tree->AfterAssertChange(slot);
 }
 
 void MergeXattr(Store* store, uint32_t inode, const XattrRecordView& value,
-                const LossFinder* losses) {
+                const LossFinder* losses, Ties ties = Ties::kKeep) {
   uint32_t xattr = store->FindXattr(inode, value.key);
   if (xattr == 0) xattr = store->AddXattr(inode, value.key);
   XattrRecord& record = store->xattrs[xattr];
-  if (!store->origins.Newer(value.stamp, record.stamp)) return;
+  if (!Wins(*store, value.stamp, record.stamp, ties)) return;
+  store->NoteChange(inode);
   if (losses != nullptr) losses->BeforeXattr(inode, record, value);
   record.stamp = value.stamp;
   record.removed = value.removed;
@@ -297,12 +308,22 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
 void State::PrefetchIndex(Inode inode) const { store_->PrefetchIndex(inode); }
 void State::PrefetchInode(Inode inode) const { store_->PrefetchInode(inode); }
 
-Status State::MergeInodeRecord(const InodeRecordView& view) {
+void State::Watch(ChangedSlots* changed) {
+  store_->changed = changed;
+  for (uint32_t slot = 1; changed != nullptr && slot < store_->inodes.end(); slot++) {
+    store_->inodes[slot].changed = 0;
+    store_->NoteChange(slot);
+  }
+}
+
+uint32_t State::TakeChanged() { return store_->TakeChanged(); }
+
+Status State::MergeInodeRecord(const InodeRecordView& view, Ties ties) {
   if (view.inode == 0) return Status(Code::kMalformed, "inode record: inode is 0");
   uint32_t slot = store_->FindOrAddInode(view.inode, &recent_inode_);
   if (view.birth.written()) {
-    MergeExistence(store_.get(), tree_.get(), slot,
-                   {view.birth, view.kind, view.rdev, view.target});
+    MergeExistence(store_.get(), tree_.get(), slot, {view.birth, view.kind, view.rdev, view.target},
+                   ties);
   }
   uint32_t mask = 0;
   for (int field = 0; field < kFieldCount; field++) {
@@ -311,27 +332,29 @@ Status State::MergeInodeRecord(const InodeRecordView& view) {
   Attributes attributes(mask, view.mode, view.uid, view.gid, view.size, view.extent_ref,
                         view.atime_ns, view.mtime_ns, 0, view.file_flags, view.project, 0);
   auto stamp_of = [&](int field) -> const PackedStamp& { return view.stamps[field]; };
-  if (MergeFields(store_.get(), attributes, stamp_of, view.asserts_links, slot)) {
-    tree_->AfterAssertChange(slot);
-  }
+  const bool asserted =
+      ties == Ties::kKeep
+          ? MergeFields(store_.get(), attributes, stamp_of, view.asserts_links, slot)
+          : MergeFields<Ties::kTake>(store_.get(), attributes, stamp_of, view.asserts_links, slot);
+  if (asserted) tree_->AfterAssertChange(slot);
   if (view.asserted.written()) MergeAssert(store_.get(), tree_.get(), slot, view.asserted);
   return Status::Ok();
 }
 
-Status State::MergeLinkRecord(Inode child, const LinkRecordView& view) {
+Status State::MergeLinkRecord(Inode child, const LinkRecordView& view, Ties ties) {
   if (child == 0 || view.parent == 0) {
     return Status(Code::kMalformed, "link record of inode " + std::to_string(child) +
                                         " in parent " + std::to_string(view.parent) +
                                         ": neither may be 0");
   }
   MergeLink(store_.get(), tree_.get(), store_->FindOrAddInode(child, &recent_inode_), view,
-            &recent_parent_, nullptr);
+            &recent_parent_, nullptr, ties);
   return Status::Ok();
 }
 
-Status State::MergeXattrRecord(Inode inode, const XattrRecordView& view) {
+Status State::MergeXattrRecord(Inode inode, const XattrRecordView& view, Ties ties) {
   if (inode == 0) return Status(Code::kMalformed, "xattr record: inode is 0");
-  MergeXattr(store_.get(), store_->FindOrAddInode(inode, &recent_inode_), view, nullptr);
+  MergeXattr(store_.get(), store_->FindOrAddInode(inode, &recent_inode_), view, nullptr, ties);
   return Status::Ok();
 }
 

@@ -29,6 +29,7 @@
 
 namespace cfsrepl {
 
+class ChangedSlots;
 class Store;
 class VisibleTree;
 
@@ -141,9 +142,15 @@ class State {
   // Merge registers that another State wrote (checkpoint, bootstrap, repair); see
   // register_records.h. The caller has checked lengths and names. Stamps and link ids are in this
   // State's indices.
-  Status MergeInodeRecord(const InodeRecordView& record);
-  Status MergeLinkRecord(Inode child, const LinkRecordView& record);
-  Status MergeXattrRecord(Inode inode, const XattrRecordView& record);
+  Status MergeInodeRecord(const InodeRecordView& record, Ties ties = Ties::kKeep);
+  Status MergeLinkRecord(Inode child, const LinkRecordView& record, Ties ties = Ties::kKeep);
+  Status MergeXattrRecord(Inode inode, const XattrRecordView& record, Ties ties = Ties::kKeep);
+
+  // From now on `changed` is told of the slots of inodes that change, and at once of all; null:
+  // nobody is. Borrows it.
+  void Watch(ChangedSlots* changed);
+  // Takes one from it; 0 if there is none.
+  uint32_t TakeChanged();
 
   // The visible name `name` in directory `parent`; nullopt if there is none.
   std::optional<NameEntry> LookupName(Inode parent, Bytes name) const;

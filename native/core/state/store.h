@@ -19,6 +19,7 @@
 
 #include "base/prefetch.h"
 #include "state/blob_arena.h"
+#include "state/changed_slots.h"
 #include "state/counting_allocator.h"
 #include "state/inode_index.h"
 #include "state/origin_table.h"
@@ -41,6 +42,24 @@ class Store {
   Slab<XattrRecord> xattrs;
   Slab<DirectoryRecord> directories;
   BlobArena blobs;
+
+  // Told of every inode whose registers, or what shows of it, may have changed; null: nobody.
+  ChangedSlots* changed = nullptr;
+  // The bit in the record, which is at hand, spares all but the first of many changes the way
+  // there.
+  void NoteChange(uint32_t slot) {
+    InodeRecord& inode = inodes[slot];
+    if (inode.changed) [[likely]]
+      return;
+    inode.changed = 1;
+    if (changed != nullptr) changed->Mark(slot);
+  }
+  // One of those it was told of, which it then is not any more; 0 if there is none.
+  uint32_t TakeChanged() {
+    const uint32_t slot = changed->TakeFirst();
+    inodes[slot].changed = 0;
+    return slot;
+  }
 
   uint32_t FindInode(Inode inode) const { return index_.Find(inode); }  // 0 if absent
   // Starts loading where the record is to be found.

@@ -16,6 +16,7 @@ Forgettable::Forgettable(const OriginTable& origins, const VersionVector& horizo
 bool Forgettable::Covers(const Store& store, uint32_t slot) const {
   const InodeRecord& inode = store.inodes[slot];
   if (slot == kRootSlot || inode.inode == 0 || inode.shown_links != 0) return false;
+  if (inode.changed) return false;  // the digest has not taken it out yet
   if (inode.directory != 0 && store.directories[inode.directory].links != 0) return false;
   if (!Covers(inode.birth) || !Covers(store.AssertedApart(slot))) return false;
   for (const PackedStamp& stamp : inode.stamps) {

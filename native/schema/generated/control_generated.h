@@ -55,6 +55,12 @@ struct IdRange;
 struct IdMap;
 struct IdMapBuilder;
 
+struct Question;
+struct QuestionBuilder;
+
+struct Answer;
+struct AnswerBuilder;
+
 struct Control;
 struct ControlBuilder;
 
@@ -150,11 +156,13 @@ enum class ControlMessage : uint8_t {
   DrainDone = 7,
   Refuse = 8,
   IdMap = 9,
+  Question = 10,
+  Answer = 11,
   MIN = NONE,
-  MAX = IdMap
+  MAX = Answer
 };
 
-inline const ControlMessage (&EnumValuesControlMessage())[10] {
+inline const ControlMessage (&EnumValuesControlMessage())[12] {
   static const ControlMessage values[] = {
     ControlMessage::NONE,
     ControlMessage::Hello,
@@ -165,13 +173,15 @@ inline const ControlMessage (&EnumValuesControlMessage())[10] {
     ControlMessage::Drain,
     ControlMessage::DrainDone,
     ControlMessage::Refuse,
-    ControlMessage::IdMap
+    ControlMessage::IdMap,
+    ControlMessage::Question,
+    ControlMessage::Answer
   };
   return values;
 }
 
 inline const char * const *EnumNamesControlMessage() {
-  static const char * const names[11] = {
+  static const char * const names[13] = {
     "NONE",
     "Hello",
     "Ready",
@@ -182,13 +192,15 @@ inline const char * const *EnumNamesControlMessage() {
     "DrainDone",
     "Refuse",
     "IdMap",
+    "Question",
+    "Answer",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameControlMessage(ControlMessage e) {
-  if (flatbuffers::IsOutRange(e, ControlMessage::NONE, ControlMessage::IdMap)) return "";
+  if (flatbuffers::IsOutRange(e, ControlMessage::NONE, ControlMessage::Answer)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesControlMessage()[index];
 }
@@ -231,6 +243,14 @@ template<> struct ControlMessageTraits<cfsrepl::schema::Refuse> {
 
 template<> struct ControlMessageTraits<cfsrepl::schema::IdMap> {
   static const ControlMessage enum_value = ControlMessage::IdMap;
+};
+
+template<> struct ControlMessageTraits<cfsrepl::schema::Question> {
+  static const ControlMessage enum_value = ControlMessage::Question;
+};
+
+template<> struct ControlMessageTraits<cfsrepl::schema::Answer> {
+  static const ControlMessage enum_value = ControlMessage::Answer;
 };
 
 bool VerifyControlMessage(flatbuffers::Verifier &verifier, const void *obj, ControlMessage type);
@@ -1364,6 +1384,184 @@ inline flatbuffers::Offset<IdMap> CreateIdMapDirect(
       default_gid);
 }
 
+struct Question FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef QuestionBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_ID = 4,
+    VT_BODY = 6
+  };
+  uint32_t id() const {
+    return GetField<uint32_t>(VT_ID, 0);
+  }
+  const flatbuffers::Vector<uint8_t> *body() const {
+    return GetPointer<const flatbuffers::Vector<uint8_t> *>(VT_BODY);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_ID, 4) &&
+           VerifyOffset(verifier, VT_BODY) &&
+           verifier.VerifyVector(body()) &&
+           verifier.EndTable();
+  }
+};
+
+struct QuestionBuilder {
+  typedef Question Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_id(uint32_t id) {
+    fbb_.AddElement<uint32_t>(Question::VT_ID, id, 0);
+  }
+  void add_body(flatbuffers::Offset<flatbuffers::Vector<uint8_t>> body) {
+    fbb_.AddOffset(Question::VT_BODY, body);
+  }
+  explicit QuestionBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<Question> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<Question>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<Question> CreateQuestion(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t id = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint8_t>> body = 0) {
+  QuestionBuilder builder_(_fbb);
+  builder_.add_body(body);
+  builder_.add_id(id);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<Question> CreateQuestionDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t id = 0,
+    const std::vector<uint8_t> *body = nullptr) {
+  auto body__ = body ? _fbb.CreateVector<uint8_t>(*body) : 0;
+  return cfsrepl::schema::CreateQuestion(
+      _fbb,
+      id,
+      body__);
+}
+
+struct Answer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef AnswerBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_ID = 4,
+    VT_BYTES_TOTAL = 6,
+    VT_OFFSET = 8,
+    VT_BODY = 10,
+    VT_ERROR_CODE = 12,
+    VT_ERROR_MESSAGE = 14
+  };
+  uint32_t id() const {
+    return GetField<uint32_t>(VT_ID, 0);
+  }
+  uint32_t bytes_total() const {
+    return GetField<uint32_t>(VT_BYTES_TOTAL, 0);
+  }
+  uint32_t offset() const {
+    return GetField<uint32_t>(VT_OFFSET, 0);
+  }
+  const flatbuffers::Vector<uint8_t> *body() const {
+    return GetPointer<const flatbuffers::Vector<uint8_t> *>(VT_BODY);
+  }
+  const flatbuffers::String *error_code() const {
+    return GetPointer<const flatbuffers::String *>(VT_ERROR_CODE);
+  }
+  const flatbuffers::String *error_message() const {
+    return GetPointer<const flatbuffers::String *>(VT_ERROR_MESSAGE);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_ID, 4) &&
+           VerifyField<uint32_t>(verifier, VT_BYTES_TOTAL, 4) &&
+           VerifyField<uint32_t>(verifier, VT_OFFSET, 4) &&
+           VerifyOffset(verifier, VT_BODY) &&
+           verifier.VerifyVector(body()) &&
+           VerifyOffset(verifier, VT_ERROR_CODE) &&
+           verifier.VerifyString(error_code()) &&
+           VerifyOffset(verifier, VT_ERROR_MESSAGE) &&
+           verifier.VerifyString(error_message()) &&
+           verifier.EndTable();
+  }
+};
+
+struct AnswerBuilder {
+  typedef Answer Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_id(uint32_t id) {
+    fbb_.AddElement<uint32_t>(Answer::VT_ID, id, 0);
+  }
+  void add_bytes_total(uint32_t bytes_total) {
+    fbb_.AddElement<uint32_t>(Answer::VT_BYTES_TOTAL, bytes_total, 0);
+  }
+  void add_offset(uint32_t offset) {
+    fbb_.AddElement<uint32_t>(Answer::VT_OFFSET, offset, 0);
+  }
+  void add_body(flatbuffers::Offset<flatbuffers::Vector<uint8_t>> body) {
+    fbb_.AddOffset(Answer::VT_BODY, body);
+  }
+  void add_error_code(flatbuffers::Offset<flatbuffers::String> error_code) {
+    fbb_.AddOffset(Answer::VT_ERROR_CODE, error_code);
+  }
+  void add_error_message(flatbuffers::Offset<flatbuffers::String> error_message) {
+    fbb_.AddOffset(Answer::VT_ERROR_MESSAGE, error_message);
+  }
+  explicit AnswerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<Answer> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<Answer>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<Answer> CreateAnswer(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t id = 0,
+    uint32_t bytes_total = 0,
+    uint32_t offset = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint8_t>> body = 0,
+    flatbuffers::Offset<flatbuffers::String> error_code = 0,
+    flatbuffers::Offset<flatbuffers::String> error_message = 0) {
+  AnswerBuilder builder_(_fbb);
+  builder_.add_error_message(error_message);
+  builder_.add_error_code(error_code);
+  builder_.add_body(body);
+  builder_.add_offset(offset);
+  builder_.add_bytes_total(bytes_total);
+  builder_.add_id(id);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<Answer> CreateAnswerDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t id = 0,
+    uint32_t bytes_total = 0,
+    uint32_t offset = 0,
+    const std::vector<uint8_t> *body = nullptr,
+    const char *error_code = nullptr,
+    const char *error_message = nullptr) {
+  auto body__ = body ? _fbb.CreateVector<uint8_t>(*body) : 0;
+  auto error_code__ = error_code ? _fbb.CreateString(error_code) : 0;
+  auto error_message__ = error_message ? _fbb.CreateString(error_message) : 0;
+  return cfsrepl::schema::CreateAnswer(
+      _fbb,
+      id,
+      bytes_total,
+      offset,
+      body__,
+      error_code__,
+      error_message__);
+}
+
 struct Control FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef ControlBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -1403,6 +1601,12 @@ struct Control FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   }
   const cfsrepl::schema::IdMap *message_as_IdMap() const {
     return message_type() == cfsrepl::schema::ControlMessage::IdMap ? static_cast<const cfsrepl::schema::IdMap *>(message()) : nullptr;
+  }
+  const cfsrepl::schema::Question *message_as_Question() const {
+    return message_type() == cfsrepl::schema::ControlMessage::Question ? static_cast<const cfsrepl::schema::Question *>(message()) : nullptr;
+  }
+  const cfsrepl::schema::Answer *message_as_Answer() const {
+    return message_type() == cfsrepl::schema::ControlMessage::Answer ? static_cast<const cfsrepl::schema::Answer *>(message()) : nullptr;
   }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -1447,6 +1651,14 @@ template<> inline const cfsrepl::schema::Refuse *Control::message_as<cfsrepl::sc
 
 template<> inline const cfsrepl::schema::IdMap *Control::message_as<cfsrepl::schema::IdMap>() const {
   return message_as_IdMap();
+}
+
+template<> inline const cfsrepl::schema::Question *Control::message_as<cfsrepl::schema::Question>() const {
+  return message_as_Question();
+}
+
+template<> inline const cfsrepl::schema::Answer *Control::message_as<cfsrepl::schema::Answer>() const {
+  return message_as_Answer();
 }
 
 struct ControlBuilder {
@@ -1520,6 +1732,14 @@ inline bool VerifyControlMessage(flatbuffers::Verifier &verifier, const void *ob
     }
     case ControlMessage::IdMap: {
       auto ptr = reinterpret_cast<const cfsrepl::schema::IdMap *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case ControlMessage::Question: {
+      auto ptr = reinterpret_cast<const cfsrepl::schema::Question *>(obj);
+      return verifier.VerifyTable(ptr);
+    }
+    case ControlMessage::Answer: {
+      auto ptr = reinterpret_cast<const cfsrepl::schema::Answer *>(obj);
       return verifier.VerifyTable(ptr);
     }
     default: return true;

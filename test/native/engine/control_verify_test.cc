@@ -69,6 +69,21 @@ uint64_t ReadRanges(const flatbuffers::Vector<const schema::IdRange*>* ranges) {
   return sum;
 }
 
+Buffer MakeQuestion(size_t body_bytes) {
+  FlatBufferBuilder builder;
+  const std::vector<uint8_t> body(body_bytes, 7);
+  auto question = schema::CreateQuestionDirect(builder, 1, &body);
+  return Finish(builder, ControlMessage::Question, question.Union());
+}
+
+Buffer MakeAnswer(size_t body_bytes, uint32_t bytes_total, const std::string& text) {
+  FlatBufferBuilder builder;
+  const std::vector<uint8_t> body(body_bytes, 7);
+  auto answer =
+      schema::CreateAnswerDirect(builder, 1, bytes_total, 0, &body, "CFS_X", text.c_str());
+  return Finish(builder, ControlMessage::Answer, answer.Union());
+}
+
 // Reads everything a session would read; under AddressSanitizer this proves "inside the buffer".
 uint64_t ReadAll(const schema::Control& control) {
   uint64_t sum = 0;
@@ -204,6 +219,18 @@ TEST(ControlVerify, WhateverPassesCanBeRead) {
     ReadAll(*schema::GetControl(mutated.data()));
   }
   EXPECT_GT(passed_count, 0);
+}
+
+TEST(ControlVerify, QuestionsAndAnswersAreBounded) {
+  const size_t body = limits::kComparisonBodyBytesMax;
+  const auto total = static_cast<uint32_t>(limits::kComparisonAnswerBytesMax);
+  EXPECT_TRUE(VerifyControl(MakeQuestion(body)).ok());
+  EXPECT_EQ(VerifyControl(MakeQuestion(body + 1)).code(), Code::kTooLarge);
+  EXPECT_TRUE(VerifyControl(MakeAnswer(body, total, "why")).ok());
+  EXPECT_EQ(VerifyControl(MakeAnswer(body + 1, total, "why")).code(), Code::kTooLarge);
+  EXPECT_EQ(VerifyControl(MakeAnswer(body, total + 1, "why")).code(), Code::kTooLarge);
+  const std::string endless(limits::kControlTextBytesMax + 1, 'x');
+  EXPECT_EQ(VerifyControl(MakeAnswer(0, 0, endless)).code(), Code::kTooLarge);
 }
 
 }  // namespace

@@ -133,6 +133,8 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     list: notUsed,
     dump: notUsed,
     digest: notUsed,
+    consistencyCheck: notUsed,
+    resync: notUsed,
     appendLines: notUsed,
     tailLines: notUsed,
     importTree: notUsed,

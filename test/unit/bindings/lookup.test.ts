@@ -76,7 +76,7 @@ test('two sites that hold the same entries have the same digest', async (t) => {
     { op: 'create', path: '/d/f', size: 5 },
   ]);
   const digest = await first.digest();
-  assert.match(digest.digest, /^[0-9a-f]{32}$/);
+  assert.match(digest.digest, /^[0-9a-f]{16}$/);
   assert.notEqual(digest.digest, empty.digest);
   assert.deepEqual([digest.inodes, digest.names], [3n, 2n]);
   await replicate(first, second, 1);

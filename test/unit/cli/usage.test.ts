@@ -158,7 +158,7 @@ const completed: readonly [readonly string[], readonly string[]][] = [
   [['j'], ['journal']],
   [
     ['admin', 'meta', ''],
-    ['digest', 'dump', 'help', 'lookup', 'ls'],
+    ['consistency-check', 'digest', 'dump', 'help', 'lookup', 'ls'],
   ],
   [
     ['admin', 'replication', 'gc', '--a'],

@@ -6,7 +6,7 @@ import { decodeControl } from '../../../src/conduit/control-decode';
 import { encodeControl, fitHelloCursors, packCursors } from '../../../src/conduit/control-encode';
 import { ConduitError, REFUSE_CODES, type RefusalCode } from '../../../src/conduit/errors';
 import type { OutgoingMessage } from '../../../src/conduit/messages';
-import { CONTROL_BYTES_MAX } from '../../../src/conduit/protocol';
+import { ANSWER_BYTES_MAX, BODY_BYTES_MAX, CONTROL_BYTES_MAX } from '../../../src/conduit/protocol';
 import type { OriginCursor } from '../../../src/conduit/types';
 import { helloOf } from './fixtures';
 
@@ -37,6 +37,22 @@ test('every message goes over the wire and back', () => {
     },
     { kind: 'ready', protocol: 1, capabilities: ['forward'], codecs: 0xffffffff },
     { kind: 'ack', cursors: [], creditBytesTotal: 0, creditFramesTotal: 0 },
+    { kind: 'question', id: 0xffffffff, body: Uint8Array.of(1, 2, 3) },
+    {
+      kind: 'answer',
+      id: 7,
+      bytesTotal: ANSWER_BYTES_MAX,
+      offset: BODY_BYTES_MAX,
+      body: new Uint8Array(BODY_BYTES_MAX).fill(9),
+    },
+    {
+      kind: 'answer',
+      id: 8,
+      bytesTotal: 0,
+      offset: 0,
+      body: new Uint8Array(0),
+      error: { code: 'CFS_MALFORMED', message: 'what was wrong' },
+    },
     {
       kind: 'ack',
       cursors: [cursor(3, 12n, 2)],
