@@ -46,13 +46,13 @@ class Store {
   // Told of every inode whose registers, or what shows of it, may have changed; null: nobody.
   ChangedSlots* changed = nullptr;
   // The bit in the record, which is at hand, spares all but the first of many changes the way
-  // there.
+  // there. Only while it is set does the watcher still have to look at what is, or was, in the
+  // slot.
   void NoteChange(uint32_t slot) {
     InodeRecord& inode = inodes[slot];
-    if (inode.changed) [[likely]]
-      return;
+    if (inode.changed || changed == nullptr) return;
     inode.changed = 1;
-    if (changed != nullptr) changed->Mark(slot);
+    changed->Mark(slot);
   }
   // One of those it was told of, which it then is not any more; 0 if there is none.
   uint32_t TakeChanged() {
