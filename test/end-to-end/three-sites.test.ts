@@ -114,16 +114,18 @@ class Trial {
     const delayMs = this.#random.integer(KILL_DELAY_MS_MAX);
     const staysDown = this.#random.integer(2) === 0;
     await this.#run(site, steps.slice(0, at), onStep);
-    for (const [index, step] of steps.slice(at).entries()) {
-      onStep();
-      const intent = await step(site);
-      if (intent === undefined) continue;
-      await site.writeAndDie(intent, delayMs);
-      this.counts.kills++;
-      if (staysDown) return;
-      await site.start();
-      return this.#run(site, steps.slice(at + index + 1), onStep);
+    const left = steps.slice(at);
+    while (site.isUp) {
+      const step = left.shift();
+      if (step !== undefined) onStep();
+      const intent = await step?.(site);
+      if (intent !== undefined) await site.writeAndDie(intent, delayMs);
+      else if (step === undefined) await site.die();
     }
+    this.counts.kills++;
+    if (staysDown) return;
+    await site.start();
+    await this.#run(site, left, onStep);
   }
 
   /** Every partition comes up once before any does again. */
@@ -199,6 +201,8 @@ interface Verdict {
   readonly exact: number;
   readonly uncertain: number;
   readonly recorded: number;
+  /** Those recorded, by the kind of thing. */
+  readonly kinds: ReadonlyMap<string, number>;
 }
 
 /** All sites are the same, and the ledger is what it has to be. */
@@ -215,12 +219,18 @@ async function check(sites: readonly WrittenSite[]): Promise<Verdict> {
   const losses = lossesOf(writes);
   assertRecorded(losses, records);
   const certain = losses.filter((loss) => loss.certain);
+  const kinds = new Map<string, number>();
+  for (const { loser } of records) {
+    const [kind = ''] = loser.register.split(' ');
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
   return {
     writes: writes.length,
     certain: certain.length,
     exact: certain.filter(({ winners }) => winners.length === 1).length,
     uncertain: losses.length - certain.length,
     recorded: records.length,
+    kinds,
   };
 }
 
@@ -273,6 +283,7 @@ test('three sites, cut apart and killed, end the same and know every conflict th
       `${verdict.exact} of them between two writes and no others, ` +
       `${verdict.recorded - verdict.certain} of ${verdict.uncertain} that might have been`,
   );
+  t.diagnostic([...verdict.kinds].map(([kind, count]) => `${kind} ${count}`).join(', '));
 });
 
 test('the expectation itself: who knew whom decides, not the clock', () => {

@@ -86,7 +86,7 @@ export function islands(sites: readonly number[], cuts: Iterable<Pair>): number[
         island.push(other);
       }
     }
-    found.push(island.sort());
+    found.push(island.sort((a, b) => a - b));
   }
   return found;
 }

@@ -94,7 +94,7 @@ const MEETINGS: readonly ((path: string, sites: readonly number[]) => Meeting)[]
       setup: [{ op: 'create', path }],
       writes: () =>
         sites.map((site) => {
-          const of = { register: `link ${path}`, rule: 'later' } as const;
+          const of = { register: `rename ${path}`, rule: 'later' } as const;
           return [site, { ...of, ...move(path, `${path}-by-${site}`) }];
         }),
     };
@@ -103,7 +103,7 @@ const MEETINGS: readonly ((path: string, sites: readonly number[]) => Meeting)[]
     return {
       setup: [{ op: 'create', path }],
       writes: (inode) => {
-        const of = { register: `names of ${inode}`, rule: 'later' } as const;
+        const of = { register: `unlink ${inode}`, rule: 'later' } as const;
         const changes = [setMode(inode, 0o600), setSize(inode, 9), setXattr(inode, 'kept')];
         const change = changes[(a + 2 * b) % changes.length] ?? setMode(inode, 0o600);
         const entry = { op: 'unlink', inode };
@@ -129,7 +129,7 @@ const MEETINGS: readonly ((path: string, sites: readonly number[]) => Meeting)[]
     };
   },
   function rmdirAndCreateInside(path, [a = 0, b = 0]): Meeting {
-    const of = { register: `use of ${path}`, rule: 'in_use' } as const;
+    const of = { register: `rmdir ${path}`, rule: 'in_use' } as const;
     const name = `in-${path.slice(1)}`;
     return {
       setup: [{ op: 'mkdir', path }],
@@ -238,7 +238,7 @@ export class Load {
       default: {
         const path = await site.pathOf(inode);
         if (path === undefined) throw new Error(`site ${site.id}: inode ${inode} has no name`);
-        return { register: `link ${inode}`, rule: 'later', ...move(path, `/hot-${value}`) };
+        return { register: `rename ${inode}`, rule: 'later', ...move(path, `/hot-${value}`) };
       }
     }
   }

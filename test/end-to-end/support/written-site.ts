@@ -101,15 +101,18 @@ export class WrittenSite {
   /** Dies in the middle of a write, which may or may not have been made. */
   async writeAndDie(intent: Intent, delayMs: number): Promise<void> {
     const attempt = await this.#begin(intent);
-    const agent = this.agent;
     const answer = this.#post([intent.line]);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
-    await agent.kill('SIGKILL');
-    this.#agent = undefined;
+    await this.die();
     const { status, text } = await answer;
     if (status === 200) this.#noteLsn(attempt, text);
     else if (status === 0) this.unanswered++;
     else this.#attempts.pop();
+  }
+
+  async die(): Promise<void> {
+    await this.agent.kill('SIGKILL');
+    this.#agent = undefined;
   }
 
   /** Where a file is now; undefined if it has no name. */
