@@ -326,10 +326,7 @@ export class ConduitSession implements Session {
   private onMessage(message: IncomingMessage): void {
     switch (message.kind) {
       case 'ack':
-        this.gate.grant({
-          bytes: message.creditBytesTotal,
-          frames: message.creditFramesTotal,
-        });
+        this.gate.grant({ bytes: message.creditBytesTotal, frames: message.creditFramesTotal });
         if (message.cursors.length > 0) this.handlers?.onAck(message.cursors);
         break;
       case 'heartbeat':
