@@ -2,7 +2,7 @@
  * What a node knows of all sites, put to use: what it tells its peers of it, whom entries are passed on
  * to, what may be forgotten, and whether this site must catch up first.
  */
-import type { Engine, OriginCursor } from '../bindings';
+import type { Engine } from '../bindings';
 import type { PeerHello } from './conduit/types';
 import { covers, raised, toWire } from './sync/cursors';
 import { Horizon } from './sync/horizon';
@@ -10,8 +10,11 @@ import type { WireCursor } from './sync/session-port';
 import { SiteTable, type Standing } from './sync/site-table';
 
 const STEP_INTERVAL_MS = 1_000;
-/** Between two sweeps of the state. */
+/** Between two sweeps of the state; longer for a large one, so that they take a percent of a core. */
 const SWEEP_INTERVAL_MS = 10_000;
+const SWEEP_INTERVAL_MS_PER_INODE = 0.01;
+/** A sweep may pass over what has just been removed. */
+const IDLE_SWEEPS = 3;
 const US_PER_MINUTE = 60_000_000;
 const HLC_PER_US = 4096n;
 
@@ -29,7 +32,11 @@ export class NodeSites {
   readonly #horizon = new Horizon();
   readonly #timer: NodeJS.Timeout;
   #sweptAtMs = -Infinity;
-  #wantedBySweep: OriginCursor[] | undefined;
+  #sweepTo: WireCursor[] | undefined;
+  /** How many sweeps in a row could have found all there was, and found nothing. */
+  #idleSweeps = 0;
+  #sweptHlc = 0n;
+  #forgotten = 0;
   /** What is to be held before anything is written here. */
   #catchUp: readonly WireCursor[] = [];
 
@@ -102,13 +109,20 @@ export class NodeSites {
     const { engine, keepRemovedMinutes } = this.#options;
     const held = this.#held();
     const horizon = this.#horizon.step(held, this.#table.reports(held));
-    if (horizon !== undefined) {
-      this.#wantedBySweep = horizon.map(({ origin, lsn }) => ({ ...origin, lsn, shards: [] }));
-    }
-    if (this.#wantedBySweep === undefined || nowMs - this.#sweptAtMs < SWEEP_INTERVAL_MS) return;
-    this.#sweptAtMs = nowMs;
+    if (horizon !== undefined) this.#sweepTo = horizon;
+    const { inodes, lastHlc, forgotten } = engine.status();
+    const dueMs = Math.max(SWEEP_INTERVAL_MS, inodes * SWEEP_INTERVAL_MS_PER_INODE);
+    if (this.#sweepTo === undefined || nowMs - this.#sweptAtMs < dueMs) return;
     const beforeUs = Date.now() * 1000 - keepRemovedMinutes * US_PER_MINUTE;
     if (beforeUs <= 0) return;
-    engine.forget(this.#wantedBySweep, BigInt(Math.floor(beforeUs)) * HLC_PER_US);
+    const before = BigInt(Math.floor(beforeUs)) * HLC_PER_US;
+    if (lastHlc !== this.#sweptHlc || forgotten !== this.#forgotten) this.#idleSweeps = 0;
+    if (this.#idleSweeps === IDLE_SWEEPS) return;
+    if (before > lastHlc && covers(this.#sweepTo, held)) this.#idleSweeps++;
+    this.#sweptHlc = lastHlc;
+    this.#forgotten = forgotten;
+    this.#sweptAtMs = nowMs;
+    const cursors = this.#sweepTo.map(({ origin, lsn }) => ({ ...origin, lsn, shards: [] }));
+    engine.forget(cursors, before);
   }
 }

@@ -17,7 +17,7 @@ bool Sweeper::Begin() {
   std::lock_guard lock(mutex_);
   const State& state = *replica_->state;
   sweep_.emplace(state.origins(), wanted_->horizon, wanted_->before, state.ledger());
-  slot_ = 1;
+  slot_ = UINT32_MAX;
   for (const auto& [origin, lsn] : wanted_->horizon.lsns()) {
     replica_->metadata.forgotten.Raise(origin, lsn);
   }

@@ -211,8 +211,9 @@ class State {
   Ledger& ledger() { return ledger_; }
   const Ledger& ledger() const { return ledger_; }
 
-  // Forgets up to `max_slots` of what is gone (tombstones.h), from *slot on, which moves behind
-  // them: 0 when it is through. Gives back how many records were forgotten.
+  // Looks for what is gone (tombstones.h) in the `max_slots` slots below *slot, which moves down: 0
+  // when it is through. What is in a directory mostly came after it, and so goes before it. Gives
+  // back how many records were forgotten.
   uint64_t ForgetGone(const Forgettable& forgettable, uint32_t* slot, size_t max_slots);
 
   // For checkpoint.h and digest.h.

@@ -1,5 +1,7 @@
 #include "state/tombstones.h"
 
+#include <algorithm>
+
 #include "state/state.h"
 #include "state/store.h"
 
@@ -34,9 +36,10 @@ bool Forgettable::Covers(const Store& store, uint32_t slot) const {
 // Links removed from what has other names stay: that a file once lost a name decides whether
 // changes of it assert its links.
 uint64_t State::ForgetGone(const Forgettable& forgettable, uint32_t* slot, size_t max_slots) {
-  const uint32_t end = store_->inodes.end();
+  *slot = std::min(*slot, store_->inodes.end());
   uint64_t forgotten = 0;
-  for (size_t count = 0; count < max_slots && *slot < end; count++, ++*slot) {
+  for (size_t count = 0; count<max_slots&& * slot> 1; count++) {
+    --*slot;
     const InodeRecord& inode = store_->inodes[*slot];
     for (uint32_t xattr = inode.first_xattr; xattr != 0;) {
       const XattrRecord& record = store_->xattrs[xattr];
@@ -53,7 +56,7 @@ uint64_t State::ForgetGone(const Forgettable& forgettable, uint32_t* slot, size_
   }
   recent_inode_ = 0;
   recent_parent_ = 0;
-  if (*slot >= end) *slot = 0;
+  if (*slot <= 1) *slot = 0;
   return forgotten;
 }
 

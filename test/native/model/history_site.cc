@@ -139,7 +139,7 @@ void HistorySite::Forget(const std::vector<VersionVector>& reports) {
   }
   State& state = *replica_->state;
   const Forgettable forgettable(state.origins(), horizon, UINT64_MAX, state.ledger());
-  uint32_t slot = 1;
+  uint32_t slot = UINT32_MAX;
   while (slot != 0) state.ForgetGone(forgettable, &slot, 3);
 }
 
