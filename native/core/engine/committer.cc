@@ -11,6 +11,8 @@ namespace cfsrepl {
 namespace {
 // How long a peer's new cursor may wait to be journaled: it only holds collection back.
 constexpr auto kCursorInterval = std::chrono::seconds(1);
+// Without a request, before the digest is brought up to date.
+constexpr auto kQuietBeforeSettling = std::chrono::milliseconds(20);
 // Kept for the frames that are cut when a group is full already: one each MiB at most.
 constexpr size_t kSpareItems = limits::kGroupBytesMax / limits::kFrameRawBytesTarget + 2;
 }  // namespace
@@ -71,11 +73,7 @@ void Committer::Run() {
 bool Committer::NextRequest(Wait wait) {
   if (active_.has_value() || pending_receive_.has_value() || pending_look_.has_value()) return true;
   Request request;
-  if (wait == Wait::kForWork && SettleWhileIdle()) wait = Wait::kNot;
-  const auto deadline = std::chrono::steady_clock::now() + kCursorInterval;
-  if (wait == Wait::kForWork ? !queue_.Pop(&request, deadline) : !queue_.TryPop(&request)) {
-    return false;
-  }
+  if (wait == Wait::kNot ? !queue_.TryPop(&request) : !WaitForRequest(&request)) return false;
   if (request.is_receive()) {
     pending_receive_ = std::move(request.receive);
   } else if (request.is_look()) {
@@ -85,6 +83,16 @@ bool Committer::NextRequest(Wait wait) {
     active_->request = std::move(request.append);
   }
   return true;
+}
+
+// A moment without requests is not idleness: others need the processor then.
+bool Committer::WaitForRequest(Request* request) {
+  const auto now = std::chrono::steady_clock::now();
+  if (replica_->digest.unsettled() > 0) {
+    if (queue_.Pop(request, now + kQuietBeforeSettling)) return true;
+    SettleWhileIdle();
+  }
+  return queue_.Pop(request, now + kCursorInterval);
 }
 
 bool Committer::GroupIsFull() const {

@@ -96,7 +96,8 @@ class Committer {
   void Answer(LookRequest request);
   void RefuseLook(LookRequest request, const Status& why);
   Status Enqueue(LookRequest request);
-  bool SettleWhileIdle();
+  bool WaitForRequest(Request* request);
+  void SettleWhileIdle();
   void SettleUnderLoad();
   Status CheckFrame(const FrameView& view, ReceiveResult* result) const;
 

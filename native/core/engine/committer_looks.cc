@@ -62,14 +62,12 @@ void Committer::RefuseLook(LookRequest request, const Status& why) {
   request.done(request.look().status());
 }
 
-// True if there may be a request now.
-bool Committer::SettleWhileIdle() {
-  while (replica_->digest.unsettled() > 0) {
-    if (!queue_.empty() || queue_.closed()) return true;
+// Until there is a request, or nothing left.
+void Committer::SettleWhileIdle() {
+  while (replica_->digest.unsettled() > 0 && queue_.empty() && !queue_.closed()) {
     std::unique_lock lock(replica_->mutex);
     replica_->digest.Settle(kSettledWhileIdle);
   }
-  return false;
 }
 
 void Committer::SettleUnderLoad() {
