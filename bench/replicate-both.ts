@@ -6,11 +6,10 @@
 import type { RunResult, SourceTask } from './load/source';
 import { type Bench, rounded } from './support/measurement';
 import { Sites } from './support/sites';
+import { APPENDS_IN_FLIGHT, BATCH_ENTRIES } from './support/two-sites';
 
 const ENTRIES = 2_000_000;
 const INODES = 100_000;
-const BATCH_ENTRIES = 4096;
-const APPENDS_IN_FLIGHT = 8;
 
 interface Contents {
   readonly dump: string;

@@ -1,11 +1,12 @@
 /** What the admin API needs of a node (admin/admin-target.ts), from a running node. */
 import { type CollectResult, type LinkIdentity, makeError } from '../bindings';
+import { hlcToUnixMs } from '../bindings/hlc';
 import type { AdminTarget, ConflictQuery, IdMapStatus, TailOptions } from './admin/admin-target';
 import type { JsonValue } from './admin/json-form';
 import { type TakenOver, asInFile } from './config';
 import { parseSince } from './config/query';
 import { parseConflictFilter } from './conflicts/select';
-import { conflictToJson, hlcUnixMs, parseConflictId } from './journal/conflict-json';
+import { conflictToJson, parseConflictId } from './journal/conflict-json';
 import { entryToLine } from './journal/entry-json';
 import type { Node } from './node';
 import { readQuestion } from './node-query';
@@ -29,7 +30,7 @@ async function* conflictLines(node: Node, query: ConflictQuery): AsyncGenerator<
   }));
   for await (const page of node.conflicts.pages(query.signal)) {
     yield page
-      .filter((conflict) => hlcUnixMs(conflict.hlc) >= since)
+      .filter((conflict) => hlcToUnixMs(conflict.hlc) >= since)
       .filter((conflict) => !query.open || conflict.settled === undefined)
       .filter(filter)
       .map((conflict) => `${JSON.stringify(conflictToJson(conflict))}\n`)

@@ -3,13 +3,13 @@
  * peers whose entries are further. The decision itself is sync/quarantine.ts.
  */
 import { type EngineStatus, makeError } from '../bindings';
+import { hlcToUnixMs } from '../bindings/hlc';
 import type { Session } from './conduit/types';
 import { DRIFT_LIMIT_MS, type PeerConfig } from './config';
 import type { NodeAudit } from './node-audit';
 import type { QuarantineEvent } from './node-events';
 import type { SyncPeer, SyncPeerOptions } from './sync/peer';
 import type { Clocks } from './sync/peer-quarantine';
-import { hlcToUnixMs } from './sync/quarantine';
 import type { Log } from './telemetry/log';
 import type { ClockStatus } from './telemetry/node-status';
 

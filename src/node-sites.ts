@@ -3,6 +3,7 @@
  * to, what may be forgotten, and whether this site must catch up first.
  */
 import type { Engine } from '../bindings';
+import { hlcAtUnixMs } from '../bindings/hlc';
 import type { PeerHello } from './conduit/types';
 import { covers, raised, toWire } from './sync/cursors';
 import { Horizon } from './sync/horizon';
@@ -15,8 +16,7 @@ const SWEEP_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS_PER_INODE = 0.01;
 /** A sweep may pass over what has just been removed. */
 const IDLE_SWEEPS = 3;
-const US_PER_MINUTE = 60_000_000;
-const HLC_PER_US = 4096n;
+const MS_PER_MINUTE = 60_000;
 
 export interface NodeSitesOptions {
   readonly engine: Pick<Engine, 'held' | 'forget' | 'status'>;
@@ -96,11 +96,6 @@ export class NodeSites {
     return this.#table.hear(peer, standing);
   }
 
-  /** For a handshake: what was gone by then may be forgotten here. */
-  forgotten(): WireCursor[] {
-    return toWire(this.#options.engine.status().forgottenHorizon);
-  }
-
   #held(): WireCursor[] {
     return toWire(this.#options.engine.held());
   }
@@ -113,9 +108,7 @@ export class NodeSites {
     const { inodes, lastHlc, forgotten } = engine.status();
     const dueMs = Math.max(SWEEP_INTERVAL_MS, inodes * SWEEP_INTERVAL_MS_PER_INODE);
     if (this.#sweepTo === undefined || nowMs - this.#sweptAtMs < dueMs) return;
-    const beforeUs = Date.now() * 1000 - keepRemovedMinutes * US_PER_MINUTE;
-    if (beforeUs <= 0) return;
-    const before = BigInt(Math.floor(beforeUs)) * HLC_PER_US;
+    const before = hlcAtUnixMs(Date.now() - keepRemovedMinutes * MS_PER_MINUTE);
     if (lastHlc !== this.#sweptHlc || forgotten !== this.#forgotten) this.#idleSweeps = 0;
     if (this.#idleSweeps === IDLE_SWEEPS) return;
     if (before > lastHlc && covers(this.#sweepTo, held)) this.#idleSweeps++;

@@ -48,6 +48,7 @@ import {
 import { siteIdentityOf } from './security/identity';
 import type { loadTlsMaterial } from './security/tls-material';
 import { ByteBudget } from './sync/byte-budget';
+import { toWire } from './sync/cursors';
 import { JournalCollector } from './sync/journal-collector';
 import { JournalWatch } from './sync/journal-watch';
 import { SyncPeer, heldForWire } from './sync/peer';
@@ -384,9 +385,9 @@ export class Node extends NodeJournal {
   }
 
   #handshakeStatus(): LocalStatus {
-    const { epoch } = this.#engine.status();
+    const { epoch, forgottenHorizon } = this.#engine.status();
     const { incarnation } = this.#origin;
-    const forgotten = this.#sites.forgotten();
+    const forgotten = toWire(forgottenHorizon);
     return { incarnation, epoch, cursors: heldForWire(this.#engine), forgotten };
   }
 

@@ -7,9 +7,9 @@ import type { BenchContext } from './measurement';
 import { type SiteProcess, Sites } from './sites';
 
 /** As many entries as make a group commit of 512 KiB. */
-const BATCH_ENTRIES = 4096;
+export const BATCH_ENTRIES = 4096;
 /** Enough that building, committing and sealing go on at the same time. */
-const APPENDS_IN_FLIGHT = 8;
+export const APPENDS_IN_FLIGHT = 8;
 
 export interface Work {
   readonly inodes: number;

@@ -1,11 +1,11 @@
 /** What a comparison found, as an operator reads it. */
+import { hlcToUnixMs } from '../../bindings/hlc';
 import { formatCount, formatName, formatNouns, formatTime } from './format';
 import { type JsonObject, bytesAt, numberAt, objectAt, objectsAt, textAt } from './json';
 import type { Style } from './style';
 
-/** Microseconds are the upper 52 bits of an HLC. */
 function timeOf(hlc: string): string {
-  return formatTime(Number(BigInt(hlc) >> 12n) / 1000);
+  return formatTime(hlcToUnixMs(BigInt(hlc)));
 }
 
 function asOf(report: JsonObject): string {

@@ -1,9 +1,7 @@
 /** A journal entry as a line of text: LSN, time, op, inode, and what the op says. */
+import { hlcToUnixMs } from '../../bindings/hlc';
 import { formatName, formatTime } from './format';
 import { bytesAt, type JsonObject, textAt } from './json';
-
-/** An HLC's lower 12 bits count; the rest are microseconds. */
-const HLC_COUNTER_BITS = 12n;
 
 const SHOWN = [
   ['mode', 'mode'],
@@ -14,8 +12,7 @@ const SHOWN = [
 ] as const;
 
 function timeOf(entry: JsonObject): string {
-  const hlc = BigInt(textAt(entry, 'hlc') || '0');
-  return formatTime(Number((hlc >> HLC_COUNTER_BITS) / 1000n));
+  return formatTime(hlcToUnixMs(BigInt(textAt(entry, 'hlc') || '0')));
 }
 
 function nameIn(entry: JsonObject, parent: string, name: string): string | undefined {

@@ -3,6 +3,7 @@
  * are whole: the operation that would make the change again, its stamp, and what its writer had seen.
  */
 import type { Conflict, ConflictSide, LinkIdentity, RecordedConflict } from '../../bindings';
+import { hlcToUnixMs } from '../../bindings/hlc';
 import { putBytes } from './bytes-json';
 import { linkObject, putParts } from './parts-json';
 
@@ -25,13 +26,8 @@ export function parseConflictId(text: string): LinkIdentity | undefined {
   return { site: Number(site), incarnation: BigInt(`0x${incarnation}`), lsn: BigInt(lsn) };
 }
 
-/** Microseconds are the upper 52 bits of an HLC. */
-export function hlcUnixMs(hlc: bigint): number {
-  return Number(hlc >> 12n) / 1000;
-}
-
 function timeOf(hlc: bigint): string {
-  return new Date(hlcUnixMs(hlc)).toISOString();
+  return new Date(hlcToUnixMs(hlc)).toISOString();
 }
 
 function isLater(a: ConflictSide, b: ConflictSide): boolean {

@@ -27,7 +27,7 @@ export function lsnOf(held: readonly OriginCursor[], origin: WireOrigin): bigint
 export function raised(a: readonly WireCursor[], b: readonly WireCursor[]): WireCursor[] {
   const result = new Map<string, WireCursor>();
   for (const cursor of [...a, ...b]) {
-    const key = keyOf(cursor.origin);
+    const key = originKey(cursor.origin);
     const known = result.get(key);
     if (known === undefined || known.lsn < cursor.lsn) result.set(key, cursor);
   }
@@ -36,14 +36,14 @@ export function raised(a: readonly WireCursor[], b: readonly WireCursor[]): Wire
 
 /** True if whoever holds `held` has everything that `wanted` names. */
 export function covers(held: readonly WireCursor[], wanted: readonly WireCursor[]): boolean {
-  const lsns = new Map(held.map(({ origin, lsn }) => [keyOf(origin), lsn]));
-  return wanted.every(({ origin, lsn }) => (lsns.get(keyOf(origin)) ?? 0n) >= lsn);
+  const lsns = new Map(held.map(({ origin, lsn }) => [originKey(origin), lsn]));
+  return wanted.every(({ origin, lsn }) => (lsns.get(originKey(origin)) ?? 0n) >= lsn);
 }
 
 /** What all of them have. */
 export function common(vectors: readonly (readonly WireCursor[])[]): WireCursor[] {
   const [first = [], ...others] = vectors.map(
-    (cursors) => new Map(cursors.map((cursor) => [keyOf(cursor.origin), cursor])),
+    (cursors) => new Map(cursors.map((cursor) => [originKey(cursor.origin), cursor])),
   );
   const result: WireCursor[] = [];
   for (const [key, { origin, lsn }] of first) {
@@ -56,7 +56,8 @@ export function common(vectors: readonly (readonly WireCursor[])[]): WireCursor[
   return result;
 }
 
-function keyOf({ site, incarnation }: WireOrigin): string {
+/** One string for each origin. */
+export function originKey({ site, incarnation }: WireOrigin): string {
   return `${site}:${incarnation}`;
 }
 

@@ -3,6 +3,7 @@
  * decides, for whoever takes that peer's frames.
  */
 import type { Engine, OriginCursor } from '../../bindings';
+import { hlcAtUnixMs, hlcToUnixMs } from '../../bindings/hlc';
 import type { QuarantineStatus } from '../telemetry/node-status';
 import { lsnOf } from './cursors';
 import {
@@ -11,8 +12,6 @@ import {
   type QuarantineNow,
   type QuarantineState,
   beyondMs,
-  hlcAtUnixMs,
-  hlcToUnixMs,
   stepQuarantine,
 } from './quarantine';
 import type { FrameStamp } from './session-port';

@@ -219,7 +219,9 @@ export class SyncPeer {
     const forks = await engine.findForks(fromWire(session.hello.cursors));
     if (this.#link?.session !== session) return;
     if (forks.length > 0 && !onForks(session, forks)) return;
-    this.#noteHeld(session.hello.cursors);
+    // As an ack would.
+    this.noteHeld(session.hello.cursors);
+    this.#raise(sender.ackedLsn);
     await sender.run();
   }
 
@@ -233,14 +235,6 @@ export class SyncPeer {
       this.#ending.delete(ended);
     });
     this.#ending.add(ended);
-  }
-
-  /** What the peer said at the handshake raises its cursor, as an ack would. */
-  #noteHeld(cursors: readonly WireCursor[]): void {
-    const { engine, site, origin } = this.#options;
-    const held = fromWire(cursors);
-    engine.setPeerCursor(site, held);
-    this.#raise(lsnOf(held, origin));
   }
 
   #raise(lsn: bigint): void {

@@ -22,12 +22,12 @@
  * Calming keeps one peer that is always a little ahead from being a new alarm with every frame.
  */
 
+import { hlcToUnixMs } from '../../bindings/hlc';
+
 /** The alarm ends when nothing has been held back for so long. */
 export const CALM_MS = 60_000;
 /** A wall clock may jump, so nobody sleeps until the time comes. */
 export const LOOK_MS_MAX = 1000;
-
-const COUNTER_BITS = 12n;
 
 export interface QuarantineState {
   readonly phase: 'clear' | 'holding' | 'calming';
@@ -73,17 +73,6 @@ export const QUARANTINE_START: QuarantineState = {
   releasedHlc: 0n,
   framesTotal: 0,
 };
-
-/** The physical part of an HLC. */
-export function hlcToUnixMs(hlc: bigint): number {
-  return Number(hlc >> COUNTER_BITS) / 1000;
-}
-
-/** The last HLC of the microsecond that a time is in. */
-export function hlcAtUnixMs(unixMs: number): bigint {
-  const us = BigInt(Math.max(0, Math.floor(unixMs * 1000)));
-  return ((us + 1n) << COUNTER_BITS) - 1n;
-}
 
 /** How much further ahead of the wall clock than allowed, in milliseconds; 0 or less: not at all. */
 export function beyondMs(state: QuarantineState, hlc: bigint, now: QuarantineNow): number {

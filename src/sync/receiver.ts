@@ -9,6 +9,7 @@
  */
 import type { Engine, ReceiveResult } from '../../bindings';
 import type { ByteBudget } from './byte-budget';
+import { originKey } from './cursors';
 import type { PeerCounters } from './peer-counters';
 import type { PeerQuarantine } from './peer-quarantine';
 import type { FrameStamp, SyncSession, WireCursor } from './session-port';
@@ -181,7 +182,7 @@ export class PeerReceiver {
   /** Frames of one group become durable together: one ack tells of them all. */
   #ackSoon({ site, incarnation, lastLsn }: ReceiveResult): void {
     const first = this.#ackDue.size === 0;
-    const key = `${site}:${incarnation}`;
+    const key = originKey({ site, incarnation });
     const due = this.#ackDue.get(key);
     if (due === undefined || due.lsn < lastLsn) {
       this.#ackDue.set(key, { origin: { site, incarnation }, lsn: lastLsn, shards: [] });

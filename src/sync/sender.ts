@@ -13,7 +13,7 @@ import {
   TruncatedError,
 } from '../../bindings';
 import { CodecChooser, type ChooserReport } from './codec-chooser';
-import { ShardCursors, fromWire, lsnOf } from './cursors';
+import { ShardCursors, fromWire, lsnOf, originKey } from './cursors';
 import type { PeerCounters } from './peer-counters';
 import { type FlyingFrame, SendWindow } from './send-window';
 import type { SyncSession, WireCursor, WireOrigin } from './session-port';
@@ -420,10 +420,6 @@ export class PeerSender {
     counters.send.compactedBytes += summary.rawBytes;
     counters.send.sentBytes += frame.bytes.length;
   }
-}
-
-function originKey(origin: { site: number; incarnation: bigint }): string {
-  return `${origin.site}:${origin.incarnation}`;
 }
 
 function isOwn(cursor: { site: number; incarnation: bigint }, origin: WireOrigin): boolean {

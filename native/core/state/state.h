@@ -174,7 +174,6 @@ class State {
     LinkId link;
     Inode parent = 0;
     std::string name;
-    bool removed = false;
   };
   std::vector<NameRegister> NamesEver(Inode inode) const;
 

@@ -341,8 +341,8 @@ std::vector<State::NameRegister> State::NamesEver(Inode inode) const {
   std::vector<NameRegister> names;
   for (uint32_t link : links) {
     const LinkRecord& at = store_->links[link];
-    names.push_back({IdOf(*store_, at), store_->inodes[at.parent].inode, AsString(store_->Name(at)),
-                     at.Has(kLinkRemoved)});
+    names.push_back(
+        {IdOf(*store_, at), store_->inodes[at.parent].inode, AsString(store_->Name(at))});
   }
   return names;
 }

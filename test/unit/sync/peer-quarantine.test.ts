@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Held, PeerQuarantine } from '../../../src/sync/peer-quarantine';
-import { CALM_MS, hlcAtUnixMs, hlcToUnixMs } from '../../../src/sync/quarantine';
+import { hlcAtUnixMs, hlcToUnixMs } from '../../../bindings/hlc';
+import { CALM_MS } from '../../../src/sync/quarantine';
 import { FakeEngine, PEER, cursor } from './fakes';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,7 @@
 /** The table of sync/quarantine.ts, row by row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hlcAtUnixMs, hlcToUnixMs } from '../../../bindings/hlc';
 import {
   CALM_MS,
   LOOK_MS_MAX,
@@ -8,8 +9,6 @@ import {
   type QuarantineEvent,
   type QuarantineNow,
   type QuarantineState,
-  hlcAtUnixMs,
-  hlcToUnixMs,
   stepQuarantine,
 } from '../../../src/sync/quarantine';
 
