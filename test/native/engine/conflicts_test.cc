@@ -21,20 +21,11 @@ Conflict DecodeRecorded(const RecordedConflict& recorded) {
   return conflict.value();
 }
 
-class ConflictsTest : public ::testing::Test {
+class ConflictsTest : public TwoSitesTest {
  protected:
-  void SetUp() override {
-    a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
-    b_ = OpenEngine(SmallOptions(dir_ / "b", 2));
-  }
-
-  // Until both have what the other has, records of conflicts included.
+  // As TwoSitesTest does; the ledgers are equal as well then.
   void Meet() {
-    for (int round = 0; round < 3; round++) {
-      Replicate(a_.get(), b_.get(), 1);
-      Replicate(b_.get(), a_.get(), 2);
-    }
-    ExpectEqualState(a_.get(), b_.get());
+    TwoSitesTest::Meet();
     const auto of_a = Ledger(a_.get());
     const auto of_b = Ledger(b_.get());
     ASSERT_EQ(of_a.size(), of_b.size());
@@ -50,14 +41,6 @@ class ConflictsTest : public ::testing::Test {
     EXPECT_TRUE(conflicts.ok());
     return conflicts.value();
   }
-  static AppendResult Do(Engine* site, Op op, const std::string& path, const std::string& to = "",
-                         const std::string& value = "") {
-    BatchBuilder batch;
-    batch.ByPath(op, path, to, value);
-    AppendResult result = AppendAndWait(site, batch);
-    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": " << result.status.message();
-    return result;
-  }
   static void Chmod(Engine* site, Inode inode, uint32_t mode) {
     ASSERT_TRUE(AppendAndWait(site, BatchBuilder().SetMode(inode, mode)).status.ok());
   }
@@ -68,9 +51,6 @@ class ConflictsTest : public ::testing::Test {
     return a_->LookupPath(AsBytes(path)).value().inode;
   }
   uint32_t ModeOf(Engine* site, Inode inode) { return site->Lookup(inode)->mode & 07777; }
-
-  TempDir dir_;
-  std::shared_ptr<Engine> a_, b_;
 };
 
 TEST_F(ConflictsTest, NothingSequentialIsReported) {

@@ -167,6 +167,36 @@ inline void ExpectEqualState(Engine* a, Engine* b) {
   EXPECT_EQ(x.names, y.names);
 }
 
+// Two sites that meet when the test says so.
+class TwoSitesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
+    b_ = OpenEngine(SmallOptions(dir_ / "b", 2));
+  }
+
+  // Until both have what the other has, records of conflicts included.
+  void Meet() {
+    for (int round = 0; round < 3; round++) {
+      Replicate(a_.get(), b_.get(), 1);
+      Replicate(b_.get(), a_.get(), 2);
+    }
+    ExpectEqualState(a_.get(), b_.get());
+  }
+
+  static AppendResult Do(Engine* site, Op op, const std::string& path, const std::string& to = "",
+                         const std::string& value = "") {
+    BatchBuilder batch;
+    batch.ByPath(op, path, to, value);
+    AppendResult result = AppendAndWait(site, batch, {.want_inodes = true});
+    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": " << result.status.message();
+    return result;
+  }
+
+  TempDir dir_;
+  std::shared_ptr<Engine> a_, b_;
+};
+
 }  // namespace cfsrepl
 
 #endif  // CFS_REPL_TEST_ENGINE_SUPPORT_H_

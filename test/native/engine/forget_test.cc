@@ -10,30 +10,8 @@ namespace {
 
 constexpr Hlc kAnyTime = UINT64_MAX;
 
-class ForgetTest : public ::testing::Test {
+class ForgetTest : public TwoSitesTest {
  protected:
-  void SetUp() override {
-    a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
-    b_ = OpenEngine(SmallOptions(dir_ / "b", 2));
-  }
-
-  void Meet() {
-    for (int round = 0; round < 3; round++) {
-      Replicate(a_.get(), b_.get(), 1);
-      Replicate(b_.get(), a_.get(), 2);
-    }
-    ExpectEqualState(a_.get(), b_.get());
-  }
-
-  static AppendResult Do(Engine* site, Op op, const std::string& path, const std::string& to = "",
-                         const std::string& value = "") {
-    BatchBuilder batch;
-    batch.ByPath(op, path, to, value);
-    AppendResult result = AppendAndWait(site, batch, {.want_inodes = true});
-    EXPECT_TRUE(result.status.ok()) << OpName(op) << " " << path << ": " << result.status.message();
-    return result;
-  }
-
   // Forgets what is gone by now, until that many records are. A sweep passes over what the digest
   // has not taken out yet.
   static void Forget(Engine* site, uint64_t records, Hlc before = kAnyTime) {
@@ -44,9 +22,6 @@ class ForgetTest : public ::testing::Test {
     }
     EXPECT_EQ(site->GetStatus().forgotten, already + records);
   }
-
-  TempDir dir_;
-  std::shared_ptr<Engine> a_, b_;
 };
 
 TEST_F(ForgetTest, RemovedFilesAndDirectoriesLeaveNothingBehind) {
