@@ -13,7 +13,13 @@ import { generate } from '../deploy/setup/generate.mjs';
 import { printFailure, run, step, StepError } from '../deploy/setup/report.mjs';
 import * as setup from '../deploy/setup/steps.mjs';
 import { runMutants } from './mutants/run-mutants.mjs';
-import { buildNative, historyRunner, runCoreTests, runFuzzTargets } from './native/run-native.mjs';
+import {
+  HISTORY_RUNNER,
+  buildNative,
+  historyRunner,
+  runCoreTests,
+  runFuzzTargets,
+} from './native/run-native.mjs';
 
 const UNIT_TEST_PROCESSES_MAX = 2;
 const MODEL_HISTORIES_OF_MANY = 5000; // within everything; `model` alone runs far more
@@ -80,7 +86,7 @@ async function native(sanitizer, names) {
 
 /** Compares the native state with the reference model, printing what it ran. */
 async function model(sanitizer, options) {
-  await step(`native build (${sanitizer})`, () => buildNative(sanitizer));
+  await step(`history runner (${sanitizer})`, () => buildNative(sanitizer, HISTORY_RUNNER));
   process.stdout.write('\nmodel histories\n');
   const program = join('dist', 'test', 'model', 'histories.js');
   const args = ['--enable-source-maps', program, historyRunner(sanitizer), ...options];

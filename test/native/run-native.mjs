@@ -24,12 +24,16 @@ function buildFolder(variant) {
 }
 
 /** The program that test/model compares with the reference model. */
+export const HISTORY_RUNNER = 'history_runner';
 export function historyRunner(variant) {
-  return join(buildFolder(variant), 'history_runner');
+  return join(buildFolder(variant), HISTORY_RUNNER);
 }
 
-/** Configures and builds; clang for all, so that its warnings guard the core beside g++'s. */
-export async function buildNative(variant) {
+/**
+ * Configures and builds, all or one target; clang for all, so that its warnings guard the core beside
+ * g++'s.
+ */
+export async function buildNative(variant, target = 'all') {
   const fuzz = variant === 'fuzz';
   const folder = buildFolder(variant);
   await run('cmake', [
@@ -41,7 +45,7 @@ export async function buildNative(variant) {
     `-DSANITIZE=${fuzz ? 'address,undefined' : variant}`,
     `-DCFS_FUZZ=${fuzz ? 'ON' : 'OFF'}`,
   ]);
-  await run('cmake', ['--build', folder, '--parallel', String(cores)]);
+  await run('cmake', ['--build', folder, '--target', target, '--parallel', String(cores)]);
   return 'built';
 }
 
