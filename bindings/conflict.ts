@@ -11,16 +11,20 @@ import type { Origin } from './types';
 /**
  * What the loser no longer has: some attributes, an extended attribute, where a name is (or that it was
  * removed), the bare name, which another object has while this one shows as `name~…`, or what it is, when
- * two sites gave objects of theirs the same inode number.
+ * two sites gave objects of theirs the same inode number. Or all of it: it was not sent before its
+ * journal was closed.
  */
-export type LostWhat = 'fields' | 'xattr' | 'link' | 'name' | 'existence';
+export type LostWhat = 'fields' | 'xattr' | 'link' | 'name' | 'existence' | 'unsent';
 
 /** One of the two changes, as an operation that would make it again. */
 export interface ConflictSide extends Origin, OpParts {
   lsn: bigint;
   hlc: bigint;
   inode: bigint;
-  op: OpName;
+  /** What is unsent lost to the `evict` that closed its journal. */
+  op: OpName | 'evict';
+  /** Of an evict: whose journals are closed, the last of them included. */
+  evicts?: Origin;
   /** What its writer had seen of other origins; empty when that is no longer known. */
   seen: LinkIdentity[];
 }
@@ -53,7 +57,10 @@ const LOST: readonly (LostWhat | undefined)[] = [
   'link',
   'name',
   'existence',
+  'unsent',
 ];
+const OP_EVICT = 15;
+const ROOT_INODE = 1n;
 export const SETTLED: readonly (SettledHow | undefined)[] = [undefined, 'acknowledged', 'restored'];
 
 export function settledHow(number: number): SettledHow {
@@ -80,11 +87,13 @@ function readHead(reader: PayloadReader): SideHead {
 }
 
 function readSide(head: SideHead, inode: bigint, payload: Uint8Array): ConflictSide {
-  const op = OP_NAMES[head.op - 1];
+  const op = head.op === OP_EVICT ? 'evict' : OP_NAMES[head.op - 1];
   if (op === undefined) throw new RangeError(`op ${head.op} in a conflict`);
   const { site, incarnation, lsn, hlc } = head;
   const side: ConflictSide = { site, incarnation, lsn, hlc, inode, op, seen: [] };
-  decodePayload(side, op, new PayloadReader(payload));
+  const reader = new PayloadReader(payload);
+  if (op === 'evict') side.evicts = reader.evicted();
+  else decodePayload(side, op, reader);
   return side;
 }
 
@@ -100,7 +109,8 @@ export function decodeConflict(inode: bigint, payload: Uint8Array): Conflict {
   const pathBytes = reader.u16();
   const [loserSeen, winnerSeen] = [reader.u16(), reader.u16()];
   const loser = readSide(loserHead, loserInode, reader.bytes(loserHead.payloadBytes));
-  const winner = readSide(winnerHead, inode, reader.bytes(winnerHead.payloadBytes));
+  const winnerInode = winnerHead.op === OP_EVICT ? ROOT_INODE : inode;
+  const winner = readSide(winnerHead, winnerInode, reader.bytes(winnerHead.payloadBytes));
   const path = reader.bytes(pathBytes);
   for (let i = 0; i < loserSeen; i++) loser.seen.push(reader.linkIdentity());
   for (let i = 0; i < winnerSeen; i++) winner.seen.push(reader.linkIdentity());

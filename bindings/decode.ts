@@ -24,7 +24,7 @@ export interface DecodedEntry extends Origin, OpParts {
   shard: number;
   seq: bigint;
   inode: bigint;
-  op: OpName | 'conflict' | 'conflictack' | 'unknown';
+  op: OpName | 'conflict' | 'conflictack' | 'evict' | 'unknown';
   opNumber: number;
   schema: number;
   /** Of a conflict. */
@@ -32,6 +32,8 @@ export interface DecodedEntry extends Origin, OpParts {
   /** Of a conflictack: which conflict, and what was decided. */
   settles?: LinkIdentity;
   how?: SettledHow;
+  /** Of an evict: whose journals are closed, the last of them included. */
+  evicts?: Origin;
   payload?: Uint8Array;
 }
 
@@ -50,6 +52,7 @@ export interface ShardRange {
 const ENTRY_SCHEMA = 1;
 const OP_CONFLICT = 13;
 const OP_CONFLICTACK = 14;
+const OP_EVICT = 15;
 
 /** A verified frame. Entries are decoded when asked for; their bytes are views of the frame's body. */
 export class DecodedFrame implements Iterable<DecodedEntry> {
@@ -160,6 +163,9 @@ function decodeEntry(
     entry.op = 'conflictack';
     entry.settles = reader.linkIdentity();
     entry.how = settledHow(Number(reader.unsigned()));
+  } else if (schema === ENTRY_SCHEMA && opNumber === OP_EVICT) {
+    entry.op = 'evict';
+    entry.evicts = new PayloadReader(payload).evicted();
   } else entry.payload = payload;
   return entry;
 }

@@ -14,10 +14,8 @@ import {
   checkInteger,
   checkObject,
   checkOneOf,
-  checkString,
   checkUnsigned,
   hex64,
-  parseUuid,
   textBytes,
 } from './arguments';
 import { Comparison } from './comparison';
@@ -31,15 +29,17 @@ import {
 } from './conflict';
 import { flattenCursors, unflattenCursors } from './cursors';
 import type { DecodedEntry } from './decode';
+import { appendFlags, checkOptions } from './engine-options';
 import { type CfsErrorCode, makeError } from './errors';
 import { Feed } from './feed';
 import { type SiteIdMap, flattenIdMaps } from './id-maps';
 import { readInode, readRows } from './inode-rows';
-import { type EngineHandle, type NativeEngineOptions, native } from './native';
+import { type EngineHandle, native } from './native';
 import type { LinkIdentity } from './op-parts';
 import { OpBatch, addAll, batchSlab, handOver } from './op-batch';
 import type { Operation } from './operation';
 import { takeSlab } from './slab';
+import { TakeOver } from './takeover';
 import type {
   AppendOptions,
   AppendResult,
@@ -57,13 +57,6 @@ import type {
   OriginCursor,
   ReceiveResult,
 } from './types';
-
-// Flags of native engineAppend.
-const KEEP_GOING = 1;
-const WANT_INODES = 2;
-const MEMORY_ACK = 4;
-
-const ACKS: readonly unknown[] = ['local', 'memory'];
 
 const PAGE_MAX = 100_000;
 /** Before the first. */
@@ -142,13 +135,16 @@ export class Engine {
   }
 
   /**
-   * Takes a frame of site `fromSite`. Resolves when it is durable and merged. `frame` must stay as it
-   * is until then. Rejects with DataError when it is not a sound frame, SequenceGapError (CFS_LSN_GAP)
-   * when something before it is missing, WrongClusterError, StaleEpochError, BusyError.
+   * Takes a frame that came over a session with `site` in `incarnation`, whoever wrote it. Resolves when
+   * it is durable and merged. `frame` must stay as it is until then. Rejects with DataError when it is not
+   * a sound frame, SequenceGapError (CFS_LSN_GAP) when something before it is missing, EvictedError when
+   * the journal of the session's peer is closed, WrongClusterError, StaleEpochError, BusyError.
    */
-  async receive(frame: Uint8Array, fromSite: number): Promise<ReceiveResult> {
-    checkInteger('fromSite', fromSite, 1, U16_MAX);
-    return native.engineReceive(this.#handle, checkBytes('frame', frame), fromSite);
+  async receive(frame: Uint8Array, site: number, incarnation: bigint): Promise<ReceiveResult> {
+    checkBytes('frame', frame);
+    checkInteger('site', site, 1, U16_MAX);
+    checkUnsigned('incarnation', incarnation);
+    return native.engineReceive(this.#handle, frame, site, incarnation);
   }
 
   /** What is held durably, own origin first; the shards' numbers too if asked for. */
@@ -183,10 +179,14 @@ export class Engine {
     return unflattenCursors(await native.engineFindForks(this.#handle, cursors));
   }
 
-  /** What a peer holds durably: raises its cursor, never lowers it. */
-  setPeerCursor(site: number, held: readonly OriginCursor[]): void {
+  /**
+   * What a peer holds durably, in an incarnation: raises its cursor, never lowers it. Nothing when that
+   * incarnation was evicted.
+   */
+  setPeerCursor(site: number, incarnation: bigint, held: readonly OriginCursor[]): void {
     checkInteger('site', site, 1, U16_MAX);
-    native.engineSetPeerCursor(this.#handle, site, flattenCursors('held', held));
+    checkUnsigned('incarnation', incarnation);
+    native.engineSetPeerCursor(this.#handle, site, incarnation, flattenCursors('held', held));
   }
 
   peerCursor(site: number): OriginCursor[] {
@@ -301,7 +301,10 @@ export class Engine {
     return { digest: hex64(sum), inodes, names };
   }
 
-  /** What this site says to a peer's question in a comparison. Rejects with DataError for a bad one. */
+  /**
+   * What this site says to a peer's question in a comparison, or in taking over a checkpoint. Rejects with
+   * DataError for a bad one, NotFoundError for a checkpoint that is gone.
+   */
   async answer(question: Uint8Array): Promise<Uint8Array> {
     return native.engineAnswer(this.#handle, checkBytes('question', question));
   }
@@ -313,6 +316,15 @@ export class Engine {
     checkUnsigned('inode', inode);
     checkBoolean('repair', repair);
     return new Comparison(native.engineCompare(this.#handle, peer, inode, repair), this);
+  }
+
+  /**
+   * Begins to take over a checkpoint of a peer, which this site's state is once its data directory has been
+   * opened again. Throws InvalidArgumentError where anything is held but entries of our own present origin.
+   */
+  takeOver(peer: number): TakeOver {
+    checkInteger('peer', peer, 1, U16_MAX);
+    return new TakeOver(native.engineTakeOver(this.#handle, peer), this);
   }
 
   /** A page of the ledger in order of time, after `after` (undefined: from the oldest). */
@@ -353,6 +365,41 @@ export class Engine {
     const checked = checkConflictId('id', id, 1);
     checkOneOf('how', how, ['acknowledged', 'restored']);
     return native.engineSettleConflict(this.#handle, ...checked, SETTLED.indexOf(how));
+  }
+
+  /**
+   * Puts into the ledger what a frame of a closed journal of this site has beyond what is held of it: its
+   * changes as `unsent`, and the conflicts that it tells of. `before` is open on the data directory that
+   * has the journal. Resolves with how many are new, which are durable then; once more adds nothing.
+   * The frame must not change meanwhile. Rejects with InvalidArgumentError for a journal that no eviction
+   * closed, with DataError for a frame that is none, and as `append` does.
+   */
+  async recordUnsent(frame: Uint8Array, before: Engine): Promise<number> {
+    checkBytes('frame', frame);
+    return native.engineRecordUnsent(this.#handle, frame, before.#handle);
+  }
+
+  /**
+   * Puts into the ledger what an evicted site lost to changes that it will not hear of any more; the
+   * journal is kept for it until then. To be called when all is here that any site holds of the closed
+   * journals. Resolves with how many records are new, durable; 0 for a site that is not among
+   * `status().unheard`.
+   */
+  recordUnheard(site: number): Promise<number> {
+    checkInteger('site', site, 1, U16_MAX);
+    return native.engineRecordUnheard(this.#handle, site);
+  }
+
+  /**
+   * Closes the journals of `site` up to and including `incarnation`: here and at every site that learns of
+   * it, nothing more is taken over a session with whoever writes one of them. Resolves with the entry's LSN
+   * when it is durable here; rejects with InvalidArgumentError for this site's present journal or a later
+   * one, or with BusyError and the like as `append` does.
+   */
+  async evict(site: number, incarnation: bigint): Promise<bigint> {
+    checkInteger('site', site, 1, U16_MAX);
+    checkUnsigned('incarnation', incarnation);
+    return native.engineEvict(this.#handle, site, incarnation);
   }
 
   async checkpoint(): Promise<void> {
@@ -424,49 +471,3 @@ function checkConflictId(
     checkUnsigned(`${argument}.lsn`, id.lsn),
   ];
 }
-
-function appendFlags(options: AppendOptions): number {
-  checkObject('options', options);
-  const { keepGoing = false, wantInodes = false, ack = 'local' } = options;
-  checkOneOf('ack', ack, ACKS);
-  return (
-    (checkBoolean('keepGoing', keepGoing) ? KEEP_GOING : 0) |
-    (checkBoolean('wantInodes', wantInodes) ? WANT_INODES : 0) |
-    (ack === 'memory' ? MEMORY_ACK : 0)
-  );
-}
-
-const SIZE_OPTIONS = [
-  'segmentBytes',
-  'tailCacheBytes',
-  'sealCacheBytes',
-  'diskReserveBytes',
-  'retentionBytes',
-  'checkpointIntervalBytes',
-  'ledgerBytes',
-  'ledgerDays',
-] as const;
-
-function checkOptions(options: EngineOptions): NativeEngineOptions {
-  checkObject('options', options);
-  const [clusterHi, clusterLo] = parseUuid('clusterUuid', options.clusterUuid);
-  const checked: NativeEngineOptions = {
-    dataDir: checkString('dataDir', options.dataDir),
-    clusterHi,
-    clusterLo,
-    site: checkInteger('site', options.site, 1, U16_MAX),
-  };
-  const { shardCount, ioBackend } = options;
-  if (shardCount !== undefined) {
-    checked.shardCount = checkInteger('shardCount', shardCount, 1, SHARDS_MAX);
-  }
-  if (ioBackend !== undefined) checked.ioBackend = checkString('ioBackend', ioBackend);
-  for (const name of SIZE_OPTIONS) {
-    const bytes = options[name];
-    if (bytes !== undefined) checked[name] = checkInteger(name, bytes, 0, Number.MAX_SAFE_INTEGER);
-  }
-  return checked;
-}
-
-/** kShardsMax */
-const SHARDS_MAX = 4096;

@@ -29,6 +29,7 @@ const CLASS_OF_CODE = {
   CFS_LOCKED: 'LockedError',
   CFS_CLOSED: 'ClosedError',
   CFS_TRUNCATED: 'TruncatedError',
+  CFS_EVICTED: 'EvictedError',
 } as const;
 
 export type CfsErrorCode = keyof typeof CLASS_OF_CODE;
@@ -86,6 +87,8 @@ export class LockedError extends CfsError {}
 export class ClosedError extends CfsError {}
 /** The journal no longer holds what was asked for. */
 export class TruncatedError extends CfsError {}
+/** The journal of the peer whose session it is about was closed: the site was evicted. */
+export class EvictedError extends CfsError {}
 
 /**
  * An append that was refused, or that stopped at a refused operation. Operations before `index` are in
@@ -117,6 +120,7 @@ const CLASSES = {
   LockedError,
   ClosedError,
   TruncatedError,
+  EvictedError,
 } as const;
 
 /** The error of the class that belongs to `code`. */

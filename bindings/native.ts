@@ -9,6 +9,7 @@ import type { ComparisonStatus, InodeDifference } from './comparison';
 import type { CfsError, CfsErrorCode } from './errors';
 import { loadAddon } from './loader';
 import type { Slab } from './slab';
+import type { TakeOverStatus } from './takeover';
 import type {
   AppendResult,
   Backlog,
@@ -27,6 +28,10 @@ export interface FeedHandle {
 }
 export interface ComparisonHandle {
   readonly [handle]: 'comparison';
+}
+
+export interface TakeOverHandle {
+  readonly [handle]: 'take-over';
 }
 
 /** What the addon calls to make JavaScript's own things. */
@@ -55,6 +60,7 @@ export interface NativeEngineOptions {
   clusterHi: bigint;
   clusterLo: bigint;
   site: number;
+  incarnationAfter?: bigint;
   shardCount?: number;
   ioBackend?: string;
   segmentBytes?: number;
@@ -101,6 +107,11 @@ export interface NativeComparisonStep {
   reports: InodeDifference[];
 }
 
+export interface NativeTakeOverStep {
+  question: Uint8Array | undefined;
+  status: Omit<TakeOverStatus, 'held'> & { held: BigUint64Array };
+}
+
 export interface NativeDigest {
   sum: bigint;
   inodes: bigint;
@@ -123,6 +134,7 @@ export interface NativeFunctions {
   peekFrame(prefix: Uint8Array): FrameSummary;
   verifyControl(message: Uint8Array): void;
 
+  setAside(dataDir: string, into: string): Promise<void>;
   engineOpen(
     options: NativeEngineOptions,
     onDurable: () => void,
@@ -138,12 +150,22 @@ export interface NativeFunctions {
     byteLength: number,
     flags: number,
   ): Promise<AppendResult>;
-  engineReceive(engine: EngineHandle, frame: Uint8Array, fromSite: number): Promise<ReceiveResult>;
+  engineReceive(
+    engine: EngineHandle,
+    frame: Uint8Array,
+    site: number,
+    incarnation: bigint,
+  ): Promise<ReceiveResult>;
   engineHeld(engine: EngineHandle, withShards: boolean): BigUint64Array;
   engineFindForks(engine: EngineHandle, cursors: BigUint64Array): Promise<BigUint64Array>;
   engineSetPeers(engine: EngineHandle, sites: Uint16Array): void;
   engineForget(engine: EngineHandle, horizon: BigUint64Array, before: bigint): void;
-  engineSetPeerCursor(engine: EngineHandle, site: number, cursors: BigUint64Array): void;
+  engineSetPeerCursor(
+    engine: EngineHandle,
+    site: number,
+    incarnation: bigint,
+    cursors: BigUint64Array,
+  ): void;
   enginePeerCursor(engine: EngineHandle, site: number): BigUint64Array;
   engineBacklog(engine: EngineHandle, heldLsn: bigint): Backlog;
   engineOpenFeed(engine: EngineHandle, cursors: BigUint64Array, forward: boolean): FeedHandle;
@@ -179,6 +201,7 @@ export interface NativeFunctions {
     inode: bigint,
     repair: boolean,
   ): ComparisonHandle;
+  engineTakeOver(engine: EngineHandle, peer: number): TakeOverHandle;
   /** In order, after a place: HLC, then the id's site, incarnation and LSN. */
   engineConflicts(
     engine: EngineHandle,
@@ -206,6 +229,14 @@ export interface NativeFunctions {
     lsn: bigint,
     how: number,
   ): Promise<bigint>;
+  /** Reads `frame` until the promise settles. */
+  engineRecordUnsent(
+    engine: EngineHandle,
+    frame: Uint8Array,
+    before: EngineHandle,
+  ): Promise<number>;
+  engineRecordUnheard(engine: EngineHandle, site: number): Promise<number>;
+  engineEvict(engine: EngineHandle, site: number, incarnation: bigint): Promise<bigint>;
   engineCheckpoint(engine: EngineHandle): Promise<void>;
   engineCollect(
     engine: EngineHandle,
@@ -222,6 +253,11 @@ export interface NativeFunctions {
     comparison: ComparisonHandle,
     answer: Uint8Array | undefined,
   ): Promise<NativeComparisonStep>;
+  /** The same. */
+  takeOverStep(
+    takeOver: TakeOverHandle,
+    answer: Uint8Array | undefined,
+  ): Promise<NativeTakeOverStep>;
 
   /** undefined at once when nothing became durable since the feed last found nothing. */
   feedNext(

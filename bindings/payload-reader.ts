@@ -8,6 +8,7 @@ import {
   FIELD_SIZE,
 } from './attribute-fields';
 import type { LinkIdentity, OpParts } from './op-parts';
+import type { Origin } from './types';
 
 const ATTRIBUTES_BYTES = 64;
 const LINK_ID_BYTES = 24;
@@ -58,6 +59,12 @@ export class PayloadReader {
       lsn: this.#view.getBigUint64(at + 8, true),
       site: this.#view.getUint16(at + 16, true),
     };
+  }
+
+  /** Whose journals an evict closes. */
+  evicted(): Origin {
+    const incarnation = this.unsigned();
+    return { site: this.u16(), incarnation };
   }
 
   /** Those that the mask says were given. */

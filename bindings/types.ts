@@ -28,6 +28,8 @@ export interface EngineOptions {
   /** Created when missing; locked while open. */
   dataDir: string;
   clusterUuid: string;
+  /** A data directory that is made gets a later incarnation than this, whatever the clock says. */
+  incarnationAfter?: bigint | undefined;
   /** 1 to 65535. */
   site: number;
   shardCount?: number | undefined;
@@ -206,6 +208,12 @@ export interface CollectResult {
 }
 
 /** As `EngineStatus` in native/core/engine/engine.h. Sizes and counts since start are numbers. */
+/** The journals of `site` up to and including `incarnation` are closed. */
+export interface Eviction extends Origin {
+  /** The stamp of the entry that closed them. */
+  by: Origin & { hlc: bigint; lsn: bigint };
+}
+
 export interface EngineStatus {
   /** Why the engine stopped; undefined while it runs. */
   stopped: CfsError | undefined;
@@ -217,6 +225,10 @@ export interface EngineStatus {
   durableLsn: bigint;
   lastHlc: bigint;
   held: OriginCursor[];
+  /** What is known durably, ascending by site; of each the last. */
+  evictions: Eviction[];
+  /** Evicted sites of which `recordUnheard` is to record what they lost. */
+  unheard: number[];
   /** What was gone by then may have been forgotten: every site had seen it. */
   forgottenHorizon: OriginCursor[];
   inodes: number;

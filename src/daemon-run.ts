@@ -56,10 +56,12 @@ function reload(file: string, node: Node, by: ConfigActor, log: Log): TakenOver 
 }
 
 /** While the node opens, a SIGHUP waits until it is open. */
-function reloadOnHangup(file: string, opening: Promise<Node>, log: Log): void {
+function reloadOnHangup(file: string, opening: () => Promise<Node>, log: Log): void {
   process.on('SIGHUP', () => {
     // What fails has been logged: the file, or the opening.
-    opening.then((node) => reload(file, node, 'SIGHUP', log)).catch(() => undefined);
+    opening()
+      .then((node) => reload(file, node, 'SIGHUP', log))
+      .catch(() => undefined);
   });
 }
 
@@ -117,6 +119,33 @@ async function stop(admin: AdminServer, node: Node, log: Log): Promise<void> {
   clearTimeout(timer);
 }
 
+/** A node and its admin API, until it is to stop or to be opened again. Resolves with the signal's name. */
+async function serve(
+  file: string,
+  node: Node,
+  stopped: Promise<string>,
+  log: Log,
+): Promise<string | undefined> {
+  const logger = log.component('agent');
+  const reopened = new Promise<undefined>((resolve) =>
+    node.once('reopen', () => resolve(undefined)),
+  );
+  let admin: AdminServer;
+  try {
+    admin = await openAdmin(file, node, log);
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
+  notifySystemd(log, '--ready');
+  logger.info({ socket: node.config.admin.socket, httpPort: admin.httpPort }, 'ready');
+  const signal = await Promise.race([stopped, reopened]);
+  logger.info({ signal }, signal === undefined ? 'closing, to open again' : 'stopping');
+  if (signal !== undefined) notifySystemd(log, 'STOPPING=1');
+  await stop(admin, node, log);
+  return signal;
+}
+
 /**
  * Runs until a stop signal. Resolves with the exit status; rejects when the agent cannot start, with
  * everything closed again.
@@ -126,22 +155,13 @@ export async function runDaemon(file: string, config: Config): Promise<number> {
   const logger = log.component('agent');
   const stopped = stopSignal(log);
   logger.info({ version: softwareVersion(), config: file }, 'starting');
-  const opening = openOrExplain(config, log);
-  reloadOnHangup(file, opening, log);
-  const node = await opening;
-  let admin: AdminServer;
-  try {
-    admin = await openAdmin(file, node, log);
-  } catch (error) {
-    await node.close();
-    throw error;
+  let opening = openOrExplain(config, log);
+  reloadOnHangup(file, () => opening, log);
+  let node = await opening;
+  while ((await serve(file, node, stopped, log)) === undefined) {
+    opening = openOrExplain(node.config, log); // with the live keys that it has taken over
+    node = await opening;
   }
-  notifySystemd(log, '--ready');
-  logger.info({ socket: config.admin.socket, httpPort: admin.httpPort }, 'ready');
-  const signal = await stopped;
-  logger.info({ signal }, 'stopping');
-  notifySystemd(log, 'STOPPING=1');
-  await stop(admin, node, log);
   logger.info('stopped');
   return 0;
 }

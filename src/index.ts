@@ -59,6 +59,7 @@ export {
   CfsError,
   ClosedError,
   DataError,
+  EvictedError,
   ExistsError,
   InvalidArgumentError,
   LockedError,

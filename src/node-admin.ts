@@ -106,6 +106,8 @@ export function adminTargetOf(node: Node, { file, reload }: ConfigFile): AdminTa
     idMaps: () => idMapsOf(node),
     quarantine: () => node.quarantine.list(),
     releaseQuarantine: (site) => node.quarantine.release(site),
+    evict: (site, options) => node.evictions.evict(site, options),
+    rejoin: (primary, options) => node.rejoin(primary, options),
     tlsStatus: (warnDays) => tlsStatus(tls, new Date(), warnDays ?? tls.expiryWarnDays),
   };
 }

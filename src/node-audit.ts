@@ -28,6 +28,7 @@ import type { ConsistencyReport } from './node-consistency';
 import { readQuestion } from './node-query';
 import { repairEvents } from './node-repairs';
 import { ORDERLY_ENDS, codeOf, messageOf } from './node-status';
+import type { Closed } from './sync/evictions';
 import type { Log } from './telemetry/log';
 import type { AuditStatus, RecordedError } from './telemetry/node-status';
 
@@ -65,6 +66,7 @@ const JOURNAL_CODES: ReadonlySet<string> = new Set([
 const KIND_OF_CODE: ReadonlyMap<string, string> = new Map([
   ['CFS_CORRUPT', 'journal.corrupt'],
   ['CFS_DIVERGED', 'journal.diverged'],
+  ['CFS_EVICTED', 'journal.evicted'],
   ['CFS_ROLLED_BACK', 'journal.rolled_back'],
 ]);
 
@@ -305,6 +307,34 @@ export class NodeAudit {
     const fields = { by: released ? 'release' : 'clock or drift limit' };
     const actor = { type: 'peer', site, name };
     this.#recordGated({ kind: 'clock.quarantine_ended', actor, fields }, `${site}`);
+  }
+
+  // ---- eviction
+
+  /** The entry that closes a site's journals is held here. */
+  siteEvicted({ site, incarnation, by }: Closed): void {
+    const fields = { site, incarnation, by_site: by.site, by_lsn: by.lsn };
+    this.#record({ kind: 'site.evicted', fields });
+  }
+
+  /** What an evicted site had sent and lost without hearing of it. */
+  lossesRecorded(site: number, conflicts: number): void {
+    this.#record({ kind: 'site.losses_recorded', fields: { site, conflicts } });
+  }
+
+  rejoinBegins(primary: number, incarnation: bigint): void {
+    this.#record({ kind: 'rejoin.begun', fields: { primary, incarnation } });
+  }
+
+  /** `lost`: why the old journal could not be read to its end. */
+  rejoined(end: {
+    primary: number;
+    recorded: number;
+    kept: string;
+    lost: string | undefined;
+  }): void {
+    const outcome = end.lost === undefined ? 'ok' : 'failed';
+    this.#record({ kind: 'rejoin.finished', outcome, fields: end });
   }
 
   // ---- operators

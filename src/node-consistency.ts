@@ -1,16 +1,14 @@
 /** A node's comparisons with its peers: whom it may ask, what it answers, and what is put on record. */
 import { type ComparisonStatus, type Engine, makeError } from '../bindings';
-import type { Asked, Session } from './conduit/types';
+import type { Session } from './conduit/types';
 import { type ConsistencyReport, runComparison } from './consistency/comparison-run';
+import { askPeer } from './node-ask';
 import type { NodeAudit } from './node-audit';
 
 export type { ConsistencyReport } from './consistency/comparison-run';
 
 /** The slowest answer looks through all inodes of the peer. */
 const ANSWER_TIMEOUT_MS = 30_000;
-/** How long a session that ends during a comparison may take to come back. */
-const RECONNECT_TIMEOUT_MS = 5_000;
-const RECONNECT_POLL_MS = 20;
 
 export interface CompareRunOptions {
   readonly signal?: AbortSignal;
@@ -43,11 +41,6 @@ export class NodeConsistency {
     this.#options = options;
   }
 
-  /** The other side of a comparison. */
-  answer(question: Uint8Array): Promise<Uint8Array> {
-    return this.#options.engine.answer(question);
-  }
-
   check(peer: number, options: CompareRunOptions): Promise<ConsistencyReport> {
     return this.#inTurn(peer, () => this.#run(peer, { ...options, dryRun: true }));
   }
@@ -57,7 +50,7 @@ export class NodeConsistency {
   }
 
   async #run(peer: number, options: ResyncOptions): Promise<ConsistencyReport> {
-    const { engine, audit, refusal } = this.#options;
+    const { engine, audit, session, refusal } = this.#options;
     const repair = options.dryRun !== true;
     const refused = repair ? refusal() : undefined;
     if (refused !== undefined) throw makeError('CFS_STOPPED', refused);
@@ -70,32 +63,12 @@ export class NodeConsistency {
       signal,
       onProgress,
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
-      ask: (question) => this.#ask(peer, question, signal),
+      ask: (question) => askPeer(() => session(peer), peer, question, signal),
       onDifferences: (differences) =>
         repair ? audit.repaired(peer, differences) : Promise.resolve(),
     });
     if (repair) audit.resynced(report);
     return report;
-  }
-
-  /** Questions change nothing, so one that a session did not live to see answered is asked in the next. */
-  async #ask(peer: number, question: Uint8Array, signal?: AbortSignal): Promise<Asked> {
-    const { session } = this.#options;
-    const deadlineMs = performance.now() + RECONNECT_TIMEOUT_MS;
-    let asked: Asked = { code: 'CFS_CLOSED', message: `site ${peer} is not connected` };
-    let last = session(peer);
-    if (last !== undefined) asked = await last.ask(question);
-    while (last !== undefined && 'code' in asked && asked.code === 'CFS_CLOSED') {
-      if (performance.now() > deadlineMs || signal?.aborted === true) break;
-      const next = session(peer);
-      if (next === undefined || next === last) {
-        await new Promise((resolve) => setTimeout(resolve, RECONNECT_POLL_MS));
-      } else {
-        last = next;
-        asked = await next.ask(question);
-      }
-    }
-    return asked;
   }
 
   async #inTurn<T>(peer: number, act: () => Promise<T>): Promise<T> {

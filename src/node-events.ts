@@ -39,6 +39,8 @@ export interface NodeEvents {
   /** A change lost to one that was made without knowledge of it. Told at every site, once each. */
   conflict: [conflict: RecordedConflict];
   quarantine: [event: QuarantineEvent];
+  /** The node is to be closed and opened again: see `Node.rejoin`. */
+  reopen: [];
   /** Something went wrong that the node goes on from. Without a listener it is logged only. */
   error: [error: RecordedError];
 }

@@ -4,6 +4,7 @@ import { type Config, type ConfigInput, loadConfig, parseConfig } from './config
 import { Node } from './node';
 import { NodeAudit, auditFailedOpen } from './node-audit';
 import { engineOptions } from './node-settings';
+import { prepareRejoin } from './rejoin-marker';
 import { loadTlsMaterial } from './security/tls-material';
 import { type Log, createLog } from './telemetry/log';
 
@@ -33,16 +34,18 @@ export async function openNode(config: Config, options: OpenOptions = {}): Promi
   const log =
     options.log ?? createLog({ level: config.log.level, bindings: { site: config.site.name } });
   const tls = loadTlsMaterial(config, new Date());
-  const engine = await Engine.open(engineOptions(config), options.onProgress).catch(
-    async (error: unknown) => {
-      await auditFailedOpen(config, error, log);
-      throw error;
-    },
-  );
+  const marker = await prepareRejoin(config.dataDir);
+  const engine = await Engine.open(
+    { ...engineOptions(config), incarnationAfter: marker?.last },
+    options.onProgress,
+  ).catch(async (error: unknown) => {
+    await auditFailedOpen(config, error, log);
+    throw error;
+  });
   try {
     const audit = await NodeAudit.open(config, engine.status().origin, log);
     try {
-      const node = new Node(config, engine, audit, log);
+      const node = new Node(config, engine, audit, log, marker);
       await node.start(tls);
       return node;
     } catch (error) {

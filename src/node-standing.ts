@@ -11,22 +11,30 @@
  * | rolled-back | it holds more of this journal            | the peer compares what is here with what it has  |
  * | retired     | ... and it is the same as far as it goes | the next opening goes on as a new incarnation    |
  * | diverged    | it has other entries under its numbers   | nothing, also after a restart: an operator's case |
+ * | evicted     | an eviction has closed it                | nothing, also after a restart, until it rejoins   |
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine, OriginCursor } from '../bindings';
+import { type Engine, type OriginCursor, makeError } from '../bindings';
 import type { Session } from './conduit/types';
+import { writeFileDurably } from './durable-file';
 import { fromWire, lsnOf } from './sync/cursors';
 import type { SyncSession, WireOrigin } from './sync/session-port';
 
-type Standing = 'sound' | 'rolled-back' | 'retired' | 'diverged';
+type Standing = 'sound' | 'rolled-back' | 'retired' | 'diverged' | 'evicted';
+
+/** Standings that outlast a restart, by the file of the data directory that says so. */
+const LASTING = [
+  ['diverged', 'refused'],
+  ['evicted', 'evicted'],
+] as const;
 
 export interface StandingOptions {
   readonly engine: Pick<Engine, 'held' | 'retireIncarnation'>;
   readonly dataDir: string;
   /** This node's own journal. */
   readonly origin: WireOrigin;
-  /** `code` is CFS_ROLLED_BACK or CFS_DIVERGED: to be counted, logged and shown. */
+  /** `code` is CFS_ROLLED_BACK, CFS_DIVERGED or CFS_EVICTED: to be counted, logged and shown. */
   readonly onTrouble: (peerSite: number, code: string, message: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -38,8 +46,24 @@ export class JournalStanding {
 
   constructor(options: StandingOptions) {
     this.#options = options;
-    this.#refusal = readRefusal(options.dataDir);
-    this.#standing = this.#refusal === undefined ? 'sound' : 'diverged';
+    this.#standing = 'sound';
+    for (const [standing, file] of LASTING) {
+      const refusal = readRefusal(join(options.dataDir, file));
+      if (refusal !== undefined) [this.#standing, this.#refusal] = [standing, refusal];
+    }
+  }
+
+  get isEvicted(): boolean {
+    return this.#standing === 'evicted';
+  }
+
+  /** Why everything may not be taken from a peer anew; undefined if it may. */
+  refusalToRejoin(force: boolean): Error | undefined {
+    if (this.#standing === 'diverged') return makeError('CFS_STOPPED', this.#refusal ?? '');
+    if (this.#standing === 'evicted' || force) return undefined;
+    const message =
+      'this site was not evicted, so nothing needs to be set aside; force it if that is wanted all the same';
+    return makeError('CFS_INVALID_ARGUMENT', message);
   }
 
   /** Why nothing is accepted; undefined when all is well. */
@@ -51,7 +75,7 @@ export class JournalStanding {
   bars(session: Session): boolean {
     const ahead = lsnOf(fromWire(session.hello.cursors), this.#options.origin);
     const own = lsnOf(this.#options.engine.held(), this.#options.origin);
-    const isFinal = this.#standing === 'retired' || this.#standing === 'diverged';
+    const isFinal = this.#standing !== 'sound' && this.#standing !== 'rolled-back';
     if (ahead > own && !isFinal) {
       this.#onRolledBack(session, ahead, own);
       return true;
@@ -96,8 +120,20 @@ export class JournalStanding {
       'put back to an older copy and written to since. Nothing is accepted or sent. Keep the ' +
       'directory and save what was written with cfs journal tail; then start with an empty one, which ' +
       'gets everything back from the peers';
-    writeRefusal(this.#options.dataDir, this.#refusal);
+    writeFileDurably(this.#options.dataDir, 'refused', `${this.#refusal}\n`);
     this.#options.onTrouble(peerSite, 'CFS_DIVERGED', this.#refusal);
+  }
+
+  /** A site has closed this journal: `peerSite` says so, or wrote the entry that is held here. */
+  onEvicted(peerSite: number): void {
+    if (this.#standing === 'evicted' || this.#standing === 'diverged') return;
+    this.#standing = 'evicted';
+    this.#refusal =
+      `this site was evicted, as site ${peerSite} tells: the others go on without it. Nothing is accepted or ` +
+      'sent. It comes back, with what it had not sent as conflicts, by: cfs admin replication rejoin ' +
+      `--primary ${peerSite}`;
+    writeFileDurably(this.#options.dataDir, 'evicted', `${this.#refusal}\n`);
+    this.#options.onTrouble(peerSite, 'CFS_EVICTED', this.#refusal);
   }
 
   /**
@@ -129,33 +165,14 @@ export class JournalStanding {
 
 const ignore = (): undefined => undefined;
 
-// The file `refused` of a data directory: one line of text for the operator.
+// The files `refused` and `evicted` of a data directory: one line of text for the operator.
 
 /** Undefined when the directory may be written to, as nearly all may. */
-function readRefusal(dataDir: string): string | undefined {
+function readRefusal(path: string): string | undefined {
   try {
-    return readFileSync(join(dataDir, 'refused'), 'utf8').trimEnd();
+    return readFileSync(path, 'utf8').trimEnd();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-/** Durable when it returns. */
-function writeRefusal(dataDir: string, message: string): void {
-  const path = join(dataDir, 'refused');
-  const file = openSync(`${path}.new`, 'w', 0o600);
-  try {
-    writeSync(file, `${message}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(`${path}.new`, path);
-  const directory = openSync(dataDir, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }

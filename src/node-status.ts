@@ -150,7 +150,7 @@ export function judgeNode(status: NodeStatus): NodeHealth {
     .map((peer) => ({ name: peer.name, state: peer.health, detail: peer.detail }));
   // A node whose peers are away still accepts and keeps entries.
   const ofPeers = peers.map(({ state }) => (state === 'DOWN' ? 'DEGRADED' : state));
-  const others = [...judgeAudit(status), ...judgeClock(status)];
+  const others = [...judgeRejoin(status), ...judgeAudit(status), ...judgeClock(status)];
   const states = [journal.state, ...ofPeers, ...others.map(({ state }) => state)];
   return { state: worst(states), checks: [journal, ...peers, ...others] };
 }
@@ -163,6 +163,16 @@ function judgeClock({ clock }: NodeStatus): HealthCheck[] {
     `hlc ahead of wall clock by ${Math.round(hlcAheadMs)} ms: what is written here is stamped so, and ` +
     `peers hold it back beyond their drift limit (here ${driftLimitMs} ms) until their clocks are there`;
   return [{ name: 'clock', state: 'DEGRADED', detail }];
+}
+
+/** Nothing but on the way back. */
+function judgeRejoin({ rejoin }: NodeStatus): HealthCheck[] {
+  if (rejoin === undefined || rejoin.phase === 'done') return [];
+  const { phase, primary, waitingFor, lastFailure } = rejoin;
+  const waits = waitingFor.length > 0 ? `, waits for site ${waitingFor.join(', ')}` : '';
+  const failed = lastFailure === undefined ? '' : `; the last attempt failed: ${lastFailure}`;
+  const detail = `on its way back from site ${primary}, ${phase}${waits}: nothing may be written yet${failed}`;
+  return [{ name: 'rejoin', state: 'DEGRADED', detail }];
 }
 
 /** Nothing when all is well. */

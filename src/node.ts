@@ -15,13 +15,8 @@ import {
   verifyControl,
 } from '../bindings';
 import { type Conduit, openConduit } from './conduit/conduit';
-import type {
-  CloseReason,
-  LocalStatus,
-  PeerStatus as HeartbeatStatus,
-  Session,
-} from './conduit/types';
-import { type Config, type PeerConfig, type TakenOver, takeOver } from './config';
+import type { LocalStatus } from './conduit/types';
+import { type Config, type TakenOver, takeOver } from './config';
 import { ConflictLedger } from './conflicts/ledger';
 import type { ConfigActor, NodeAudit } from './node-audit';
 import {
@@ -31,48 +26,34 @@ import {
   type ResyncOptions,
 } from './node-consistency';
 import { NodeErrors } from './node-errors';
+import { NodeEvictions } from './node-evictions';
 import { NodeIdMaps } from './node-id-maps';
 import { NodeJournal } from './node-journal';
 import { NodeQuarantine } from './node-quarantine';
-import { conduitSettings, senderSettings } from './node-settings';
+import { NodePeers } from './node-peers';
+import { NodeRejoin } from './node-rejoin';
+import { conduitSettings, engineOptions } from './node-settings';
 import { NodeSites } from './node-sites';
 import { JournalStanding } from './node-standing';
-import {
-  type NodeHealth,
-  ORDERLY_ENDS,
-  codeOf,
-  judgeNode,
-  messageOf,
-  peerStatusOf,
-} from './node-status';
+import { type NodeHealth, codeOf, judgeNode, messageOf } from './node-status';
+import type { RejoinMarker } from './rejoin-marker';
 import { siteIdentityOf } from './security/identity';
 import type { loadTlsMaterial } from './security/tls-material';
-import { ByteBudget } from './sync/byte-budget';
 import { toWire } from './sync/cursors';
 import { JournalCollector } from './sync/journal-collector';
 import { JournalWatch } from './sync/journal-watch';
-import { SyncPeer, heldForWire } from './sync/peer';
-import type { Standing } from './sync/site-table';
+import { heldForWire } from './sync/peer';
+import type { Closed } from './sync/evictions';
 import { CpuMeter } from './telemetry/cpu-meter';
 import type { Log } from './telemetry/log';
 import { NodeMetrics } from './telemetry/metrics';
-import type { NodeStatus, PeerStatus, RecordedError } from './telemetry/node-status';
+import type { NodeStatus } from './telemetry/node-status';
 import { softwareVersion } from './telemetry/version';
 
-/** Over all peers: below what the engine's own queue takes (kReceiveQueueBytesMax, 64 MiB). */
-const RECEIVE_BUDGET_BYTES = 48 * 1024 * 1024;
 const COLLECT_INTERVAL_MS = 10_000;
 const WATCH_INTERVAL_MS = 1_000;
 const CONFLICTS_INTERVAL_MS = 100;
 const DRAIN_MS = 3_000;
-
-interface PeerParts {
-  readonly config: PeerConfig;
-  readonly sync: SyncPeer;
-  session: Session | undefined;
-  connectedSinceUnixMs: number | undefined;
-  lastError: RecordedError | undefined;
-}
 
 export class Node extends NodeJournal {
   readonly log: Log;
@@ -85,9 +66,12 @@ export class Node extends NodeJournal {
   readonly idMaps: NodeIdMaps;
   /** What of the peers is held back, as it is stamped too far in the future. */
   readonly quarantine: NodeQuarantine;
+  /** Sites that the others go on without. */
+  readonly evictions: NodeEvictions;
+  readonly #rejoin: NodeRejoin;
   readonly #engine: Engine;
   readonly #origin: { site: number; incarnation: bigint };
-  readonly #peers: ReadonlyMap<number, PeerParts>;
+  readonly #peers: NodePeers;
   readonly #consistency: NodeConsistency;
   readonly #collector: JournalCollector;
   readonly #watch: JournalWatch;
@@ -100,8 +84,14 @@ export class Node extends NodeJournal {
   readonly #standing: JournalStanding;
   #closing: Promise<void> | undefined;
 
-  /** @internal Use `open`. Engine and audit become the node's. */
-  constructor(config: Config, engine: Engine, audit: NodeAudit, log: Log) {
+  /** @internal Use `open`. Engine and audit become the node's. `marker`: of a site on its way back. */
+  constructor(
+    config: Config,
+    engine: Engine,
+    audit: NodeAudit,
+    log: Log,
+    marker: RejoinMarker | undefined,
+  ) {
     super(engine);
     this.#config = config;
     this.audit = audit;
@@ -116,7 +106,7 @@ export class Node extends NodeJournal {
       dataDir: config.dataDir,
       origin: this.#origin,
       onTrouble: (peerSite, code, message) => {
-        this.#peer(peerSite).sync.counters.refused(code);
+        this.#peers.find(peerSite)?.sync.counters.refused(code);
         this.#noteError(peerSite, code, message);
       },
       onError,
@@ -134,26 +124,61 @@ export class Node extends NodeJournal {
       driftLimitMs: config.clock.driftLimitMs,
       audit,
       log,
-      peers: () => this.#peers.values(),
-      peer: (site) => this.#peer(site),
+      peers: () => this.#peers.all,
+      peer: (site) => this.#peers.get(site),
       onQuarantine: (event) => this.emit('quarantine', event),
     });
     this.#consistency = new NodeConsistency({
       engine,
       audit,
-      session: (site) => this.#peer(site).session,
+      session: (site) => this.#peers.get(site).session,
       refusal: () => this.#standing.refusal,
     });
-    const budget = new ByteBudget(RECEIVE_BUDGET_BYTES);
-    const peerSites = config.peers.map((peer) => peer.site);
-    engine.setPeers(peerSites);
     this.#sites = new NodeSites({
       engine,
-      site: config.site.id,
-      peers: peerSites,
+      origin: this.#origin,
+      peers: config.peers.map((peer) => peer.site),
       keepRemovedMinutes: config.state.keepRemovedMinutes,
+      onEvicted: (closed) => this.#onEvicted(closed),
+      onRecorded: (site, conflicts) => audit.lossesRecorded(site, conflicts),
+      onError,
     });
-    this.#peers = new Map(config.peers.map((peer) => [peer.site, this.#makePeer(peer, budget)]));
+    this.evictions = new NodeEvictions({
+      engine,
+      site: config.site.id,
+      sites: this.#sites,
+      refused: () => this.refused(),
+    });
+    this.#rejoin = new NodeRejoin(
+      {
+        engine,
+        engineOptions: engineOptions(config),
+        origin: this.#origin,
+        sites: this.#sites,
+        audit,
+        log,
+        session: (site) => this.#peers.get(site).session,
+        onReopen: () => setImmediate(() => this.emit('reopen')),
+      },
+      marker,
+    );
+    this.#peers = new NodePeers({
+      engine,
+      config,
+      origin: this.#origin,
+      audit,
+      idMaps: this.idMaps,
+      quarantine: this.quarantine,
+      sites: this.#sites,
+      standing: this.#standing,
+      rejoin: this.#rejoin,
+      idleCores: () => this.#cpu.idleCores(),
+      answer: (question) => engine.answer(question),
+      counters: (site) => this.#conduit?.counters(site),
+      onPeer: (event) => this.emit('peer', event),
+      onApplied: (result) => this.#onApplied(result),
+      onError: (site, code, message) => this.#noteError(site, code, message),
+    });
     this.#collector = new JournalCollector({
       engine,
       intervalMs: COLLECT_INTERVAL_MS,
@@ -178,22 +203,22 @@ export class Node extends NodeJournal {
   /** @internal */
   async start(tls: ReturnType<typeof loadTlsMaterial>): Promise<void> {
     this.#engine.onDurable(() => {
-      for (const { sync } of this.#peers.values()) sync.noteDurable();
+      this.#peers.noteDurable();
     });
     try {
       const conduit = await openConduit({
         ...conduitSettings(this.config, softwareVersion()),
         tls,
         status: () => this.#handshakeStatus(),
-        peerStatus: (site) => this.#heartbeatStatus(site),
+        peerStatus: (site) => this.#peers.heartbeat(site),
         peekFrame,
         verifyControl,
         identityOf: (certificate) => siteIdentityOf(certificate, new Date()),
         log: this.log.component('conduit'),
       });
       // Sessions need a handshake, so none can have come up in between.
-      conduit.on('session', (session) => this.#onSession(session));
-      conduit.on('down', (session, reason) => this.#onDown(session, reason));
+      conduit.on('session', (session) => this.#peers.onSession(session));
+      conduit.on('down', (session, reason) => this.#peers.onDown(session, reason));
       conduit.on('refused', (refused) => this.audit.refused(refused));
       this.#conduit = conduit;
     } catch (error) {
@@ -201,6 +226,11 @@ export class Node extends NodeJournal {
       throw error;
     }
     this.audit.started(this.#engine.status(), softwareVersion());
+    const closed = this.#sites.closed.find(({ site }) => site === this.#origin.site);
+    if (closed !== undefined && this.#sites.isClosed(this.#origin)) {
+      this.#standing.onEvicted(closed.by.site); // killed before that was noted
+    }
+    this.#rejoin.start();
     const { host, port } = this.listening ?? { host: '', port: 0 };
     const { lastLsn, ioBackend } = this.#engine.status();
     this.log
@@ -255,20 +285,42 @@ export class Node extends NodeJournal {
 
   // ---- peers
 
+  /**
+   * Brings this site back after it was evicted: its journal is set aside, and everything is taken from
+   * `primary` anew; what had not been sent becomes conflicts that can be restored. `force`: also if it was
+   * not evicted. The node then emits `reopen`: close it and open it again, which goes on from there, and
+   * once more when it does so again. `status().rejoin` tells how far it is.
+   *
+   * Throws NotFoundError for a site that is no peer, InvalidArgumentError for a site that was not evicted
+   * or is on its way back, StoppedError for a journal whose name another has: see docs/durability.md.
+   */
+  rejoin(primary: number, options: { readonly force?: boolean } = {}): void {
+    this.#peers.get(primary);
+    const force = options.force === true;
+    const { isEvicted } = this.#standing;
+    const refusal = this.#standing.refusalToRejoin(force || this.#rejoin.isUnderWay);
+    if (refusal !== undefined) throw refusal;
+    if (this.#sites.gone.has(primary) && !force) {
+      const message = `site ${primary} was evicted itself: take another, or force it`;
+      throw makeError('CFS_INVALID_ARGUMENT', message);
+    }
+    this.#rejoin.begin(primary, isEvicted);
+  }
+
   /** What is known to be durable at a peer, of every origin. Throws for a site that is no peer. */
   cursor(peer: number): OriginCursor[] {
-    return this.#peer(peer).sync.held();
+    return this.#peers.get(peer).sync.held();
   }
 
   /** Resolves when `lsn` of this node's journal is durable at `peer`; rejects when the node closes. */
   waitFor(peer: number, lsn: bigint): Promise<void> {
-    return this.#peer(peer).sync.waitFor(lsn);
+    return this.#peers.get(peer).sync.waitFor(lsn);
   }
 
   /** How a peer is doing; of this node's own site: how its journal is. */
   siteHealth(site: number): { state: NodeHealth['state']; detail: string } {
     if (site !== this.config.site.id) {
-      const { health, detail } = this.#peerStatus(this.#peer(site));
+      const { health, detail } = this.#peers.statusOf(this.#peers.get(site));
       return { state: health, detail };
     }
     const [{ state, detail }] = judgeNode(this.status()).checks;
@@ -296,7 +348,9 @@ export class Node extends NodeJournal {
       unixMs: Date.now(),
       engine,
       clock: this.quarantine.status(engine),
-      peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer)),
+      peers: this.#peers.status(),
+      evictions: this.evictions.list(),
+      rejoin: this.#rejoin.status,
       audit: this.audit.status,
       strangersRefused: this.#conduit?.refusals() ?? new Map<string, number>(),
       recentErrors: this.#errors.recent,
@@ -327,53 +381,20 @@ export class Node extends NodeJournal {
   /** Everything but the engine. */
   async #stopParts(): Promise<void> {
     this.#watch.stop();
-    this.#sites.stop();
+    await this.#rejoin.stop();
+    await this.#sites.stop();
     this.conflicts.stop();
     await this.#collector.stop();
     await this.#conduit?.close({ drainMs: DRAIN_MS });
-    await Promise.all([...this.#peers.values()].map(({ sync }) => sync.close()));
+    await this.#peers.close();
     this.metrics.close();
-  }
-
-  #makePeer(config: PeerConfig, budget: ByteBudget): PeerParts {
-    const sync = new SyncPeer({
-      engine: this.#engine,
-      site: config.site,
-      origin: this.#origin,
-      settings: senderSettings(this.config, config),
-      budget,
-      nowMs: () => performance.now(),
-      ...this.quarantine.forPeer(config),
-      idleCores: () => this.#cpu.idleCores(),
-      unreached: () => this.#sites.unreachedBy(config.site),
-      onApplied: (result) => this.#onApplied(result),
-      onForks: (session, forks) => this.#standing.onForks(session, forks),
-      onError: (code, message) => this.#noteError(config.site, code, message),
-    });
-    return {
-      config,
-      sync,
-      session: undefined,
-      connectedSinceUnixMs: undefined,
-      lastError: undefined,
-    };
-  }
-
-  #peer(site: number): PeerParts {
-    const peer = this.#peers.get(site);
-    if (peer !== undefined) return peer;
-    const known = [...this.#peers.keys()].join(', ') || 'none';
-    throw makeError(
-      'CFS_NOT_FOUND',
-      `site ${site} is no peer of this node, expected one of: ${known}`,
-    );
   }
 
   /** Why nothing may be written here; undefined if it may. */
   protected override refused(): Error | undefined {
     const { refusal } = this.#standing;
     if (refusal !== undefined) return makeError('CFS_STOPPED', refusal);
-    const behind = this.#sites.refusal;
+    const behind = this.#rejoin.refusal ?? this.#sites.refusal;
     return behind === undefined ? undefined : makeError('CFS_CATCHING_UP', behind);
   }
 
@@ -391,68 +412,11 @@ export class Node extends NodeJournal {
     return { incarnation, epoch, cursors: heldForWire(this.#engine), forgotten };
   }
 
-  #heartbeatStatus(site: number): HeartbeatStatus {
-    const { epoch, durableLsn } = this.#engine.status();
-    const lag = this.#peers.get(site)?.sync.lag(BigInt(Date.now()) * 1000n);
-    const auditHead = this.audit.headFor(site);
-    const standing = this.#sites.tell(site);
-    return {
-      epoch,
-      headLsn: durableLsn,
-      oldestUnackedUs: Math.round((lag?.ms ?? 0) * 1000),
-      ...(auditHead && { auditHead }),
-      ...(standing && { standing }),
-    };
-  }
-
-  #onStanding(peer: PeerParts, standing: Standing): void {
-    for (const { site, cursors } of this.#sites.hear(peer.config.site, standing)) {
-      this.#peer(site).sync.noteHeld(cursors);
-    }
-    peer.sync.noteUnreached();
-  }
-
-  #peerStatus(peer: PeerParts): PeerStatus {
-    return peerStatusOf({
-      ...peer,
-      counters: this.#conduit?.counters(peer.config.site),
-      heartbeatTimeoutMs: this.config.conduit.heartbeatTimeoutMs,
-      driftLimitMs: this.quarantine.driftLimitMs(),
-      nowUnixMs: Date.now(),
-    });
-  }
-
-  #onSession(session: Session): void {
-    const peer = this.#peer(session.peerSite);
-    peer.session = session;
-    peer.connectedSinceUnixMs = Date.now();
-    const { site, name } = peer.config;
-    this.audit.peerUp(session, name);
-    if (this.#standing.bars(session)) return;
-    this.#sites.sessionUp(site, session.hello);
-    const onPeerStatus = ({ auditHead, standing }: HeartbeatStatus): void => {
-      if (auditHead !== undefined) this.audit.heard(site, name, auditHead);
-      if (standing !== undefined) this.#onStanding(peer, standing);
-    };
-    const onIdMap = this.idMaps.attach(session, (map) => this.audit.peerIdMap(site, name, map));
-    const onQuestion = (body: Uint8Array): Promise<Uint8Array> => this.#consistency.answer(body);
-    session.attach({ ...peer.sync.attach(session), onPeerStatus, onIdMap, onQuestion });
-    this.emit('peer', { site, name, up: true });
-  }
-
-  #onDown(session: Session, reason: CloseReason): void {
-    const { code, message, byPeer } = reason;
-    if (code === 'diverged' && byPeer) this.#standing.onDiverged(session.peerSite, undefined);
-    const peer = this.#peer(session.peerSite);
-    this.audit.peerDown(session, peer.config.name, reason);
-    if (peer.session === session) {
-      peer.session = undefined;
-      this.#sites.sessionDown(session.peerSite);
-    }
-    peer.connectedSinceUnixMs = undefined;
-    const { site, name } = peer.config;
-    if (!ORDERLY_ENDS.has(code)) this.#noteError(site, code, message);
-    this.emit('peer', { site, name, up: false, code, message });
+  /** Held here now, whoever wrote it. */
+  #onEvicted(closed: Closed): void {
+    this.audit.siteEvicted(closed);
+    if (closed.site !== this.#origin.site) this.#peers.onEvicted(closed);
+    else if (this.#sites.isClosed(this.#origin)) this.#standing.onEvicted(closed.by.site);
   }
 
   #onApplied(result: ReceiveResult): void {
@@ -462,7 +426,7 @@ export class Node extends NodeJournal {
   }
 
   #noteError(peerSite: number | undefined, code: string, message: string): void {
-    const peer = peerSite === undefined ? undefined : this.#peers.get(peerSite);
+    const peer = peerSite === undefined ? undefined : this.#peers.find(peerSite);
     const error = this.#errors.note(code, message, peerSite, peer?.config.name);
     if (peer !== undefined) peer.lastError = error;
     if (this.listenerCount('error') > 0) this.emit('error', error);

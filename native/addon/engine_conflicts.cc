@@ -75,4 +75,26 @@ Napi::Value EngineSettleConflict(const Napi::CallbackInfo& info) {
                           [](Napi::Env env, Lsn lsn) { return FromU64(env, lsn); });
 }
 
+// (engine, frame, before)
+Napi::Value EngineRecordUnsent(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  auto before = EngineHandle::Of(info[2])->engine();
+  if (before == nullptr) return Throw(info.Env(), Status(Code::kClosed, "the engine is closed"));
+  auto run = [engine, frame = ToBytes(info[1]), before] {
+    return engine->RecordUnsent(frame, before.get());
+  };
+  return Work<uint64_t>::Start(info.Env(), run, FromCount, info[1]);
+}
+
+// (engine, site)
+Napi::Value EngineRecordUnheard(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  auto run = [engine, site = static_cast<SiteId>(ToU32(info[1]))] {
+    return engine->RecordUnheard(site);
+  };
+  return Work<uint64_t>::Start(info.Env(), run, FromCount);
+}
+
 }  // namespace cfsrepl::addon

@@ -30,11 +30,11 @@ Napi::Value EngineForget(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (engine, site, cursors)
+// (engine, site, incarnation, cursors)
 Napi::Value EngineSetPeerCursor(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);
   if (engine == nullptr) return Napi::Value();
-  engine->SetPeerCursor(static_cast<SiteId>(ToU32(info[1])), ToCursors(info[2]));
+  engine->SetPeerCursor({static_cast<SiteId>(ToU32(info[1])), ToU64(info[2])}, ToCursors(info[3]));
   return info.Env().Undefined();
 }
 

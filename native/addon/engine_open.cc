@@ -20,6 +20,8 @@ EngineOptions ReadOptions(Napi::Object given) {
   options.data_dir = given.Get("dataDir").As<Napi::String>().Utf8Value();
   options.cluster = {ToU64(given.Get("clusterHi")), ToU64(given.Get("clusterLo"))};
   ReadCount(given, "site", &options.site);
+  Napi::Value after = given.Get("incarnationAfter");
+  if (after.IsBigInt()) options.incarnation_after = ToU64(after);
   ReadCount(given, "shardCount", &options.shard_count);
   Napi::Value backend = given.Get("ioBackend");
   if (backend.IsString()) options.io_backend = backend.As<Napi::String>().Utf8Value();
@@ -65,6 +67,16 @@ Napi::Value EngineOpen(const Napi::CallbackInfo& info) {
     if (handle->engine() == nullptr) handle->Finish(env);
   };
   return Work<Done>::StartAlways(env, run, deliver, always);
+}
+
+// (dataDir, into)
+Napi::Value SetAside(const Napi::CallbackInfo& info) {
+  auto run = [data_dir = info[0].As<Napi::String>().Utf8Value(),
+              into = info[1].As<Napi::String>().Utf8Value()]() -> Result<Done> {
+    CFS_RETURN_IF_ERROR(cfsrepl::SetAside(data_dir, into));
+    return Done();
+  };
+  return Work<Done>::Start(info.Env(), run, DeliverNothing);
 }
 
 // (engine, checkpoint). Never refused: what is closed already resolves.

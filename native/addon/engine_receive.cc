@@ -28,7 +28,7 @@ class ReceiveRequest final : public Request<ReceiveResult> {
 
 }  // namespace
 
-// (engine, frame, fromSite)
+// (engine, frame, site, incarnation)
 Napi::Value EngineReceive(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto handle = EngineHandle::Of(info[0]);
@@ -37,7 +37,7 @@ Napi::Value EngineReceive(const Napi::CallbackInfo& info) {
 
   auto request = std::make_unique<ReceiveRequest>(env, std::move(handle), info[1]);
   Status status = engine->Receive(
-      ToBytes(info[1]), static_cast<SiteId>(ToU32(info[2])),
+      ToBytes(info[1]), {static_cast<SiteId>(ToU32(info[2])), ToU64(info[3])},
       [raw = request.get()](ReceiveResult result) { raw->Complete(std::move(result)); });
   if (!status.ok()) return Throw(env, status);
   return request.release()->Queued();  // deleted once delivered

@@ -25,6 +25,24 @@ void SetIdentity(Napi::Env env, const cfsrepl::EngineStatus& status, Napi::Objec
   object.Set("forgottenHorizon", FromCursors(env, status.forgotten_horizon));
 }
 
+Napi::Value FromEvictions(Napi::Env env, const std::vector<Eviction>& evictions) {
+  auto array = Napi::Array::New(env, evictions.size());
+  for (uint32_t i = 0; i < evictions.size(); i++) {
+    const Eviction& eviction = evictions[i];
+    auto by = Napi::Object::New(env);
+    by.Set("hlc", FromU64(env, eviction.by.hlc));
+    by.Set("site", eviction.by.origin.site);
+    by.Set("incarnation", FromU64(env, eviction.by.origin.incarnation));
+    by.Set("lsn", FromU64(env, eviction.by.lsn));
+    auto object = Napi::Object::New(env);
+    object.Set("site", eviction.site);
+    object.Set("incarnation", FromU64(env, eviction.incarnation));
+    object.Set("by", by);
+    array.Set(i, object);
+  }
+  return array;
+}
+
 struct Count {
   const char* name;
   uint64_t cfsrepl::EngineStatus::*member;
@@ -82,6 +100,10 @@ Napi::Value EngineStatus(const Napi::CallbackInfo& info) {
   const cfsrepl::EngineStatus status = engine->GetStatus();
   auto object = Napi::Object::New(env);
   SetIdentity(env, status, object);
+  object.Set("evictions", FromEvictions(env, status.evictions));
+  auto unheard = Napi::Array::New(env, status.unheard.size());
+  for (uint32_t i = 0; i < status.unheard.size(); i++) unheard.Set(i, status.unheard[i]);
+  object.Set("unheard", unheard);
   for (const Count& count : kCounts) object.Set(count.name, FromCount(env, status.*count.member));
   object.Set("checkpointUnixMs",
              Napi::Number::New(env, static_cast<double>(status.checkpoint_unix_ms)));

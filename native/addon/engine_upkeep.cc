@@ -43,6 +43,18 @@ Napi::Value EngineFindForks(const Napi::CallbackInfo& info) {
   return Work<Cursors>::Start(info.Env(), run, FromCursors);
 }
 
+// (engine, site, incarnation)
+Napi::Value EngineEvict(const Napi::CallbackInfo& info) {
+  auto engine = EngineHandle::EngineOf(info);
+  if (engine == nullptr) return Napi::Value();
+  const auto site = static_cast<SiteId>(ToU32(info[1]));
+  auto run = [engine, site, incarnation = ToU64(info[2])] {
+    return engine->Evict(site, incarnation);
+  };
+  return Work<Lsn>::Start(info.Env(), run,
+                          [](Napi::Env env, Lsn lsn) { return FromU64(env, lsn); });
+}
+
 // (engine)
 Napi::Value EngineRetireIncarnation(const Napi::CallbackInfo& info) {
   auto engine = EngineHandle::EngineOf(info);

@@ -13,6 +13,7 @@ Napi::Value OpenFrame(const Napi::CallbackInfo& info);
 Napi::Value PeekFrame(const Napi::CallbackInfo& info);
 Napi::Value VerifyControl(const Napi::CallbackInfo& info);
 
+Napi::Value SetAside(const Napi::CallbackInfo& info);
 Napi::Value EngineOpen(const Napi::CallbackInfo& info);
 Napi::Value EngineListen(const Napi::CallbackInfo& info);
 Napi::Value EngineAppend(const Napi::CallbackInfo& info);
@@ -34,10 +35,14 @@ Napi::Value EngineDump(const Napi::CallbackInfo& info);
 Napi::Value EngineDigest(const Napi::CallbackInfo& info);
 Napi::Value EngineAnswer(const Napi::CallbackInfo& info);
 Napi::Value EngineCompare(const Napi::CallbackInfo& info);
+Napi::Value EngineTakeOver(const Napi::CallbackInfo& info);
 Napi::Value EngineConflicts(const Napi::CallbackInfo& info);
 Napi::Value EngineArrivedConflicts(const Napi::CallbackInfo& info);
 Napi::Value EngineFindConflict(const Napi::CallbackInfo& info);
 Napi::Value EngineSettleConflict(const Napi::CallbackInfo& info);
+Napi::Value EngineRecordUnsent(const Napi::CallbackInfo& info);
+Napi::Value EngineRecordUnheard(const Napi::CallbackInfo& info);
+Napi::Value EngineEvict(const Napi::CallbackInfo& info);
 Napi::Value EngineCheckpoint(const Napi::CallbackInfo& info);
 Napi::Value EngineCollect(const Napi::CallbackInfo& info);
 Napi::Value EngineStatus(const Napi::CallbackInfo& info);
@@ -46,6 +51,7 @@ Napi::Value EngineRetireIncarnation(const Napi::CallbackInfo& info);
 Napi::Value EngineClose(const Napi::CallbackInfo& info);
 
 Napi::Value ComparisonStep(const Napi::CallbackInfo& info);
+Napi::Value TakeOverStep(const Napi::CallbackInfo& info);
 
 Napi::Value FeedNext(const Napi::CallbackInfo& info);
 Napi::Value FeedClose(const Napi::CallbackInfo& info);

@@ -215,6 +215,19 @@ export interface AdminTarget {
     readonly acceptedUnixMs: number;
   };
 
+  /** Resolves when it is durable here. */
+  evict(
+    site: number,
+    options: { readonly force: boolean },
+  ): Promise<{
+    readonly site: number;
+    readonly incarnation: bigint;
+    readonly lsn: bigint;
+    readonly waitingFor: readonly number[];
+  }>;
+  /** The node is opened again after it; its status tells how far it is. */
+  rejoin(primary: number, options: { readonly force: boolean }): void;
+
   /** `warnDays`: what counts as soon; the configuration's when undefined. */
   tlsStatus(warnDays: number | undefined): TlsStatus;
 }

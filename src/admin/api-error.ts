@@ -35,6 +35,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['CFS_LSN_GAP', 409],
   ['CFS_STALE_EPOCH', 409],
   ['CFS_WRONG_CLUSTER', 409],
+  ['CFS_EVICTED', 409],
   ['CFS_TRUNCATED', 410],
   ['CFS_TOO_LARGE', 413],
   ['CFS_UNSUPPORTED', 422],

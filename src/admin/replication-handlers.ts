@@ -74,6 +74,24 @@ export function releaseQuarantine(target: AdminTarget, { params }: AdminRequest)
   });
 }
 
+/** The route requires the site. */
+export async function evict(target: AdminTarget, { params }: AdminRequest): Promise<Reply> {
+  const evicted = await target.evict(params.integer('site') ?? 0, { force: params.flag('force') });
+  return jsonReply({
+    site: evicted.site,
+    incarnation: evicted.incarnation.toString(),
+    lsn: evicted.lsn.toString(),
+    waiting_for: [...evicted.waitingFor],
+  });
+}
+
+/** The route requires the primary. */
+export function rejoin(target: AdminTarget, { params }: AdminRequest): Reply {
+  const primary = params.integer('primary') ?? 0;
+  target.rejoin(primary, { force: params.flag('force') });
+  return jsonReply({ primary });
+}
+
 export function tlsStatus(target: AdminTarget, request: AdminRequest): Reply {
   return jsonReply(tlsForm(target.tlsStatus(request.params.integer('warn_days'))));
 }

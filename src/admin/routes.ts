@@ -12,12 +12,14 @@ import { digest, dump, list, lookup } from './meta-handlers';
 import {
   collect,
   cursors,
+  evict,
   health,
   journal,
   lag,
   metrics,
   orchestratorHealth,
   quarantine,
+  rejoin,
   releaseQuarantine,
   status,
   tlsStatus,
@@ -50,6 +52,10 @@ function bytesParam(name: string, description: string): ParamSpec[] {
     { name, kind: 'text', description },
     { name: `${name}_base64`, kind: 'base64', description: `${name}, when it is not UTF-8` },
   ];
+}
+
+function siteParam(name: string, description: string): ParamSpec {
+  return { name, kind: 'integer', min: 1, max: 65535, required: true, description };
 }
 
 const PAGE_PARAMS: readonly ParamSpec[] = [
@@ -289,18 +295,34 @@ export const ROUTES: readonly Route[] = [
     path: '/replication/quarantine/release',
     summary: 'Take what of a peer is held back, and what it has written by now',
     role: 'operator',
-    params: [
-      {
-        name: 'site',
-        kind: 'integer',
-        min: 1,
-        max: 65535,
-        required: true,
-        description: 'the number of the peer',
-      },
-    ],
+    params: [siteParam('site', 'the number of the peer')],
     answers: 'json',
     handle: releaseQuarantine,
+  },
+  {
+    method: 'POST',
+    path: '/replication/evict',
+    summary: 'Go on without a site: close its journals, forget and keep nothing for its sake',
+    role: 'admin',
+    params: [
+      siteParam('site', 'the number of the site'),
+      { name: 'force', kind: 'flag', description: 'also if it is connected' },
+    ],
+    answers: 'json',
+    handle: evict,
+  },
+  {
+    method: 'POST',
+    path: '/replication/rejoin',
+    summary:
+      'Bring this site back after it was evicted, by what another has; the agent opens again',
+    role: 'admin',
+    params: [
+      siteParam('primary', 'the number of the peer to take everything from'),
+      { name: 'force', kind: 'flag', description: 'also if this site was not evicted' },
+    ],
+    answers: 'json',
+    handle: rejoin,
   },
   {
     method: 'GET',

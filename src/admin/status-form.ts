@@ -1,6 +1,11 @@
 /** The node's state as JSON documents: what /replication/* answers and `cfs --json` prints. */
 import type { EngineStatus, OriginCursor } from '../../bindings';
-import type { NodeStatus, PeerStatus, RecordedError } from '../telemetry/node-status';
+import type {
+  EvictionStatus,
+  NodeStatus,
+  PeerStatus,
+  RecordedError,
+} from '../telemetry/node-status';
 import type { NodeHealth, QuarantinedPeer, TlsStatus } from './admin-target';
 import type { JsonObject, JsonValue } from './json-form';
 
@@ -84,6 +89,31 @@ function listeningForm({ listening }: NodeStatus): JsonValue {
   return listening === undefined ? null : { host: listening.host, port: listening.port };
 }
 
+function evictionForm(eviction: EvictionStatus): JsonObject {
+  return {
+    site: eviction.site,
+    incarnation: eviction.incarnation.toString(),
+    by_site: eviction.bySite,
+    unix_ms: eviction.unixMs,
+    gone: eviction.gone,
+    waiting_for: [...eviction.waitingFor],
+  };
+}
+
+function rejoinForm({ rejoin }: NodeStatus): JsonValue {
+  if (rejoin === undefined) return null;
+  return {
+    phase: rejoin.phase,
+    primary: rejoin.primary,
+    since_unix_ms: rejoin.sinceUnixMs,
+    waiting_for: [...rejoin.waitingFor],
+    bytes_done: rejoin.bytesDone,
+    bytes_total: rejoin.bytesTotal,
+    recorded: rejoin.recorded,
+    last_failure: rejoin.lastFailure ?? null,
+  };
+}
+
 export function statusForm(node: NodeStatus, health: NodeHealth): JsonObject {
   const { engine } = node;
   return {
@@ -126,6 +156,8 @@ export function statusForm(node: NodeStatus, health: NodeHealth): JsonObject {
     },
     held: engine.held.map(cursorForm),
     peers: node.peers.map(peerForm),
+    evictions: node.evictions.map(evictionForm),
+    rejoin: rejoinForm(node),
     audit: { ...node.audit },
     strangers_refused: Object.fromEntries(node.strangersRefused),
     recent_errors: node.recentErrors.map(errorForm),

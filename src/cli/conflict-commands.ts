@@ -1,9 +1,12 @@
 /** `cfs admin replication conflicts`: what lost to another site's change, and getting it back. */
 import type { Command } from 'commander';
+import { type How, type SettleOptions, settleAll } from './conflict-bulk';
+import { usageError } from './cli-error';
 import { renderConflict, renderConflictLine, renderConflictTitle } from './conflict-view';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
 import { asObject, textAt } from './json';
+import type { SetExitCode } from './program';
 
 interface ListOptions extends CommonOptions {
   readonly since?: string;
@@ -33,14 +36,47 @@ async function show(context: CliContext, id: string): Promise<void> {
   return context.print(renderConflict(conflict, context.style));
 }
 
-async function settle(context: CliContext, how: 'ack' | 'restore', id: string): Promise<void> {
+async function settle(
+  context: CliContext<SettleOptions>,
+  how: How,
+  id: string | undefined,
+  setExitCode: SetExitCode,
+): Promise<void> {
+  const { filter, keepGoing } = context.options;
+  if (id === undefined && filter !== undefined) {
+    return settleAll(context, how, filter, setExitCode);
+  }
+  if (id === undefined || filter !== undefined) {
+    throw usageError('expected one of ID and --filter TERMS');
+  }
+  if (keepGoing === true) throw usageError('--keep-going: expected --filter TERMS with it');
   const settled = await context.client.json('POST', `/replication/conflicts/${how}`, { id });
   if (context.json) return context.printJson(settled);
   const done = how === 'ack' ? 'acknowledged' : 'restored: its change was made again';
   return context.print(`${id} ${done}, LSN ${textAt(settled, 'lsn')}\n`);
 }
 
-export function addConflictCommands(replication: Command, io: CliIo): void {
+function addSettleCommand(
+  conflicts: Command,
+  how: How,
+  description: string,
+  io: CliIo,
+  setExitCode: SetExitCode,
+): void {
+  withAgentOptions(conflicts.command(`${how} [id]`))
+    .description(description)
+    .option('--filter <terms>', 'instead of one: all open ones that match, oldest first')
+    .option('--keep-going', 'with --filter: go on after one that is refused, and report them all')
+    .action((id: string | undefined, options: SettleOptions) =>
+      settle(new CliContext(io, options), how, id, setExitCode),
+    );
+}
+
+export function addConflictCommands(
+  replication: Command,
+  io: CliIo,
+  setExitCode: SetExitCode,
+): void {
   const conflicts = replication
     .command('conflicts')
     .description('changes that lost to ones made without knowledge of them');
@@ -50,7 +86,7 @@ export function addConflictCommands(replication: Command, io: CliIo): void {
     .option('--since <time>', 'from a time on, such as 2026-11-21T10:00Z, or for 90m, 2h, 7d')
     .option(
       '--filter <terms>',
-      'only what matches, such as "path=/projects/* lost=fields loser_site=2"',
+      'only what matches, such as "path=/projects/* lost=fields loser_site=2", or lost=unsent',
     )
     .option('--open', 'only those that nobody has acknowledged or restored')
     .action((options: ListOptions) => list(new CliContext(io, options)));
@@ -59,13 +95,8 @@ export function addConflictCommands(replication: Command, io: CliIo): void {
     .description('one conflict: both changes, their stamps and what their writers had seen')
     .action((id: string, options: CommonOptions) => show(new CliContext(io, options), id));
 
-  withAgentOptions(conflicts.command('ack <id>'))
-    .description('note, at all sites, that somebody has seen it')
-    .action((id: string, options: CommonOptions) => settle(new CliContext(io, options), 'ack', id));
-
-  withAgentOptions(conflicts.command('restore <id>'))
-    .description('make the change that lost again, as a new write that wins everywhere')
-    .action((id: string, options: CommonOptions) =>
-      settle(new CliContext(io, options), 'restore', id),
-    );
+  const seen = 'note, at all sites, that somebody has seen it';
+  addSettleCommand(conflicts, 'ack', seen, io, setExitCode);
+  const again = 'make the change that lost again, as a new write that wins everywhere';
+  addSettleCommand(conflicts, 'restore', again, io, setExitCode);
 }

@@ -15,6 +15,7 @@ const DECIDED: Readonly<Record<string, string>> = {
   later: 'the later change wins',
   cycle: 'the renames together made a cycle, which is cut at the latest',
   in_use: 'a directory that is needed stays',
+  evicted: 'its journal was closed before anybody else had it',
 };
 
 /** Rows come one by one, so the columns have their widths from the start. */
@@ -61,6 +62,19 @@ function sidePairs(title: string, side: JsonObject): [string, string][] {
   ];
 }
 
+function winnerPairs(winner: JsonObject): [string, string][] {
+  if (textAt(winner, 'op') !== 'evict') return sidePairs('winner', winner);
+  const [site, incarnation] = [
+    textAt(winner, 'evicted_site'),
+    textAt(winner, 'evicted_incarnation'),
+  ];
+  const time = formatTime(Date.parse(textAt(winner, 'time')));
+  return [
+    ['against', `eviction of site ${site} up to incarnation ${incarnation}`],
+    ['', `by site ${textAt(winner, 'site')}, LSN ${textAt(winner, 'lsn')}, ${time}`],
+  ];
+}
+
 export function renderConflict(conflict: JsonObject, style: Style): string {
   const state = textAt(conflict, 'state');
   const by = textAt(conflict, 'settled_by_site');
@@ -75,7 +89,7 @@ export function renderConflict(conflict: JsonObject, style: Style): string {
       ['lost', textAt(conflict, 'lost')],
       ['because', DECIDED[decided] ?? decided],
       ...sidePairs('loser', objectAt(conflict, 'loser')),
-      ...sidePairs('winner', objectAt(conflict, 'winner')),
+      ...winnerPairs(objectAt(conflict, 'winner')),
     ],
     style,
   );

@@ -8,6 +8,7 @@ import { formatCount } from './format';
 import type { CliIo } from './io';
 import { type JsonObject, asObject, numberAt, objectAt, objectsAt, textAt } from './json';
 import type { SetExitCode } from './program';
+import { parseSite } from './site-argument';
 
 interface CheckOptions extends CommonOptions {
   readonly peer?: number;
@@ -20,14 +21,7 @@ interface ResyncOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-const SITE_MAX = 65535;
 const CLEAR_LINE = '\r\u001b[K';
-
-function parseSite(text: string): number {
-  const value = Number(text);
-  if (/^[0-9]+$/.test(text) && value >= 1 && value <= SITE_MAX) return value;
-  throw new InvalidArgumentError(`Expected a site from 1 to ${SITE_MAX}.`);
-}
 
 function parseInode(text: string): string {
   if (/^[0-9]{1,20}$/.test(text) && BigInt(text) > 0n) return text;

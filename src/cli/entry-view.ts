@@ -9,6 +9,8 @@ const SHOWN = [
   ['gid', 'gid'],
   ['size', 'size'],
   ['mtime_ns', 'mtime'],
+  ['evicted_site', 'site'],
+  ['evicted_incarnation', 'incarnation'],
 ] as const;
 
 function timeOf(entry: JsonObject): string {

@@ -1,19 +1,12 @@
 /** `cfs admin replication quarantine`: what of the peers is stamped too far in the future. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import { formatBytes, formatCount, formatDuration, formatTime } from './format';
 import type { CliIo } from './io';
 import { type JsonObject, numberAt, objectsAt, optionalNumberAt, textAt } from './json';
+import { parseSite } from './site-argument';
 import type { Style } from './style';
 import { renderTable } from './table';
-
-const SITE_MAX = 65535;
-
-function parseSite(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= SITE_MAX) return value;
-  throw new InvalidArgumentError(`Expected the number of a site, 1 to ${SITE_MAX}.`);
-}
 
 /** A difference of two clocks. */
 export function skewText(object: JsonObject, member: string): string {

@@ -6,6 +6,7 @@ import { addConfigCommands } from './config-commands';
 import { addConflictCommands } from './conflict-commands';
 import { addResync } from './consistency-commands';
 import { ExitCode } from './cli-error';
+import { addEvictionCommands } from './eviction-commands';
 import { CliContext, type CommonOptions, withAgentOptions } from './context';
 import type { CliIo } from './io';
 import { asObject, textAt } from './json';
@@ -158,8 +159,9 @@ export function addReplicationCommands(admin: Command, io: CliIo, setExitCode: S
     .action((options: CollectOptions) => collect(new CliContext(io, options)));
 
   addAuditCommand(replication, io, setExitCode);
-  addConflictCommands(replication, io);
+  addConflictCommands(replication, io, setExitCode);
   addConfigCommands(replication, io);
   addQuarantineCommands(replication, io);
+  addEvictionCommands(replication, io);
   addResync(replication, io, setExitCode);
 }

@@ -1,4 +1,5 @@
 /** The documents of /replication/* as an operator reads them. */
+import { evictionPairs } from './eviction-view';
 import { formatBytes, formatCount, formatDuration, formatNouns, formatTime } from './format';
 import { type JsonObject, numberAt, objectAt, objectsAt, optionalNumberAt, textAt } from './json';
 import { type Style, stateWord } from './style';
@@ -166,6 +167,7 @@ export function renderStatus(status: JsonObject, detailed: boolean, style: Style
         formatBytes(numberAt(status, 'state_bytes')),
     ],
   ];
+  pairs.push(...evictionPairs(status, detailed));
   if (detailed) pairs.push(...detailPairs(status));
   const peers = objectsAt(status, 'peers');
   const parts = [renderPairs(pairs, style)];

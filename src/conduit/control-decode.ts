@@ -136,7 +136,11 @@ function decodeStanding(heartbeat: schema.Heartbeat): { standing?: SiteStanding 
   const held = new schema.SiteHeld();
   for (let i = 0; i < heartbeat.knownLength(); i++) {
     if (heartbeat.known(i, held) === null) break;
-    known.push({ site: held.site(), cursors: decodeCursors(held) });
+    known.push({
+      site: held.site(),
+      incarnation: held.incarnation(),
+      cursors: decodeCursors(held),
+    });
   }
   return { standing: { reached: [...reached], known } };
 }

@@ -175,9 +175,9 @@ function encodeHeartbeat(builder: Builder, message: HeartbeatMessage): Offset {
 }
 
 function encodeKnown(builder: Builder, known: readonly SiteHeld[]): Offset {
-  const tables = known.map(({ site, cursors }) => {
+  const tables = known.map(({ site, incarnation, cursors }) => {
     const vector = encodeCursors(builder, cursors);
-    return schema.SiteHeld.createSiteHeld(builder, site, vector);
+    return schema.SiteHeld.createSiteHeld(builder, site, vector, incarnation);
   });
   return schema.Heartbeat.createKnownVector(builder, tables);
 }

@@ -21,6 +21,7 @@ export const REFUSE_CODES = {
   stale_epoch: RefuseCode.StaleEpoch,
   internal: RefuseCode.Internal,
   diverged: RefuseCode.Diverged,
+  evicted: RefuseCode.Evicted,
 } as const;
 
 export type RefusalCode = keyof typeof REFUSE_CODES;

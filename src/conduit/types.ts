@@ -97,6 +97,8 @@ export interface AuditHead {
 /** What is durable at a site, as far as the speaker knows. */
 export interface SiteHeld {
   readonly site: number;
+  /** The site's own when it held this; 0 if the speaker's version does not say. */
+  readonly incarnation: bigint;
   readonly cursors: readonly OriginCursor[];
 }
 

@@ -7,8 +7,8 @@ export type ConflictFilter = (conflict: RecordedConflict) => boolean;
 const utf8 = new TextDecoder();
 
 /**
- * Terms as config/query.ts reads them. Keys are `path` (which a bare pattern is of), `lost`, `state`
- * (open, acknowledged, restored), `inode`, `op`, `loser_site` and `winner_site`.
+ * Terms as config/query.ts reads them. Keys are `path` (which a bare pattern is of), `lost` (such as
+ * unsent), `state` (open, acknowledged, restored), `inode`, `op`, `loser_site` and `winner_site`.
  */
 export function parseConflictFilter(text: string): ConflictFilter {
   return parseTerms(text, 'path', (conflict, key) => VALUES.get(key)?.(conflict), [

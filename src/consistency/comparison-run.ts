@@ -62,8 +62,9 @@ export async function runComparison(options: ComparisonRunOptions): Promise<Cons
   return { ...step.status, peer, differences: kept };
 }
 
-async function askInTime(
-  { ask, peer, answerTimeoutMs }: ComparisonRunOptions,
+/** Rejects with BusyError when no answer comes in time, and with what the peer says instead of one. */
+export async function askInTime(
+  { ask, peer, answerTimeoutMs }: Pick<ComparisonRunOptions, 'ask' | 'peer' | 'answerTimeoutMs'>,
   question: Uint8Array,
 ): Promise<Uint8Array> {
   let timer: NodeJS.Timeout | undefined;

@@ -2,7 +2,13 @@
  * A conflict as JSON: what `cfs admin replication conflicts` and `cfs journal tail` print. Both sides
  * are whole: the operation that would make the change again, its stamp, and what its writer had seen.
  */
-import type { Conflict, ConflictSide, LinkIdentity, RecordedConflict } from '../../bindings';
+import type {
+  Conflict,
+  ConflictSide,
+  LinkIdentity,
+  Origin,
+  RecordedConflict,
+} from '../../bindings';
 import { hlcToUnixMs } from '../../bindings/hlc';
 import { putBytes } from './bytes-json';
 import { linkObject, putParts } from './parts-json';
@@ -36,10 +42,25 @@ function isLater(a: ConflictSide, b: ConflictSide): boolean {
   return a.incarnation === b.incarnation ? a.lsn > b.lsn : a.incarnation > b.incarnation;
 }
 
-/** Why the loser lost: the later change wins, but for two rules that keep the tree a tree. */
-export function decidedBy({ loser, winner }: Conflict): 'later' | 'cycle' | 'in_use' {
+/**
+ * Why the loser lost: the later change wins, but for two rules that keep the tree a tree; or its journal
+ * was closed before anybody else had it.
+ */
+export function decidedBy({
+  lost,
+  loser,
+  winner,
+}: Conflict): 'later' | 'cycle' | 'in_use' | 'evicted' {
+  if (lost === 'unsent') return 'evicted';
   if (!isLater(loser, winner)) return 'later';
   return loser.op === 'rename' ? 'cycle' : 'in_use';
+}
+
+/** Of an evict. */
+export function putEvicted(object: JsonObject, evicts: Origin | undefined): void {
+  if (evicts === undefined) return;
+  object['evicted_site'] = evicts.site;
+  object['evicted_incarnation'] = String(evicts.incarnation);
 }
 
 function sideObject(side: ConflictSide): JsonObject {
@@ -53,6 +74,7 @@ function sideObject(side: ConflictSide): JsonObject {
     inode: String(side.inode),
   };
   putParts(object, side);
+  putEvicted(object, side.evicts);
   object['seen'] = side.seen.map(linkObject);
   return object;
 }

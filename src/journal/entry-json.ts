@@ -5,7 +5,7 @@
  */
 import type { DecodedEntry } from '../../bindings';
 import { base64 } from './bytes-json';
-import { conflictId, putConflict } from './conflict-json';
+import { conflictId, putConflict, putEvicted } from './conflict-json';
 import { putParts } from './parts-json';
 
 type JsonObject = Record<string, unknown>;
@@ -22,6 +22,7 @@ export function entryToJson(entry: DecodedEntry): JsonObject {
     object['conflict'] = conflictId(entry.settles);
     object['how'] = entry.how;
   }
+  putEvicted(object, entry.evicts);
   object['shard'] = entry.shard;
   object['seq'] = String(entry.seq);
   object['hlc'] = String(entry.hlc);

@@ -79,6 +79,8 @@ export class SyncPeer {
   readonly #ending = new Set<Promise<void>>();
   #link: Link | undefined;
   #ackedLsn: bigint;
+  /** Of the peer, as of its last session. */
+  #incarnation: bigint | undefined;
   #blocked: string | undefined;
   #closed = false;
 
@@ -144,6 +146,10 @@ export class SyncPeer {
     const { counters } = this;
     this.#detach();
     this.#blocked = undefined;
+    const { incarnation } = session.hello.origin;
+    // A site that came back may hold less than it did.
+    if (this.#incarnation !== undefined && incarnation > this.#incarnation) this.#ackedLsn = 0n;
+    this.#incarnation = incarnation;
     const sender = new PeerSender({
       engine,
       session,
@@ -187,9 +193,9 @@ export class SyncPeer {
     this.#link?.sender.noteDurable();
   }
 
-  /** What the peer, or another node, says is durable at the peer. */
-  noteHeld(cursors: readonly WireCursor[]): void {
-    this.#options.engine.setPeerCursor(this.#options.site, fromWire(cursors));
+  /** What the peer, or another node, says is durable at the peer in one of its incarnations. */
+  noteHeld(incarnation: bigint, cursors: readonly WireCursor[]): void {
+    this.#options.engine.setPeerCursor(this.#options.site, incarnation, fromWire(cursors));
   }
 
   /** `unreached` may have changed. */
@@ -220,7 +226,7 @@ export class SyncPeer {
     if (this.#link?.session !== session) return;
     if (forks.length > 0 && !onForks(session, forks)) return;
     // As an ack would.
-    this.noteHeld(session.hello.cursors);
+    this.noteHeld(session.hello.origin.incarnation, session.hello.cursors);
     this.#raise(sender.ackedLsn);
     await sender.run();
   }

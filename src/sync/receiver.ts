@@ -36,6 +36,7 @@ const CLOSE_CODES: ReadonlyMap<string, string> = new Map([
   ['CFS_LSN_GAP', 'out_of_order'],
   ['CFS_STALE_EPOCH', 'stale_epoch'],
   ['CFS_WRONG_CLUSTER', 'wrong_cluster'],
+  ['CFS_EVICTED', 'evicted'],
   ['CFS_MALFORMED', 'malformed'],
   ['CFS_CHECKSUM', 'malformed'],
   ['CFS_UNSUPPORTED', 'version'],
@@ -112,7 +113,7 @@ export class PeerReceiver {
       this.#waiting.shift();
       this.#first = 'unasked';
       this.#inEngine++;
-      void engine.receive(frame, session.peerSite).then(
+      void engine.receive(frame, session.peerSite, session.hello.origin.incarnation).then(
         (result) => this.#finished(frame, result),
         (error: unknown) => this.#failed(frame, error),
       );

@@ -158,7 +158,7 @@ export class PeerSender {
       counters.send.entriesAcked += Number(cursor.lsn - this.#acked);
       this.#acked = cursor.lsn;
     }
-    engine.setPeerCursor(session.peerSite, held);
+    engine.setPeerCursor(session.peerSite, session.hello.origin.incarnation, held);
     this.#noteFull(now);
     this.#wakeup.wake();
   }

@@ -38,6 +38,8 @@ export interface SyncHandlers {
 export interface SyncSession {
   readonly peerSite: number;
   readonly hello: {
+    /** The journal that the peer writes. */
+    readonly origin: WireOrigin;
     /** The largest frame the peer takes. */
     readonly frameBytesMax: number;
     /** What the peer held, durable, when the session began. */

@@ -6,12 +6,13 @@
  * and so does a mesh of which a part has died.
  */
 import { raised } from './cursors';
-import type { WireCursor } from './session-port';
+import type { Report } from './evictions';
+import type { WireCursor, WireOrigin } from './session-port';
 
 /** What one node tells another. */
 export interface Standing {
   readonly reached: readonly number[];
-  readonly known: readonly { readonly site: number; readonly cursors: readonly WireCursor[] }[];
+  readonly known: readonly (Report & { readonly site: number })[];
 }
 
 const TELL_INTERVAL_MS = 1000;
@@ -21,6 +22,7 @@ const REACHED_GRACE_MS = 2000;
 const CURSORS_TOLD_MAX = 2048;
 
 const NO_SITES: ReadonlySet<number> = new Set();
+const NO_REPORT: Report = { incarnation: 0n, cursors: [] };
 
 interface PeerRow {
   up: boolean;
@@ -28,36 +30,40 @@ interface PeerRow {
   toldAtMs: number;
   /** What the peer reaches; undefined until it says so. */
   reached: ReadonlySet<number> | undefined;
+  /** Of which sites it told in this session, itself among them. */
+  told: readonly number[];
 }
 
 /** Time is passed in: monotonic milliseconds. */
 export class SiteTable {
-  readonly #site: number;
+  readonly #own: WireOrigin;
   readonly #startedMs: number;
   readonly #peers: ReadonlyMap<number, PeerRow>;
   /** Sites, this one left out, that have written anything. */
   readonly #writers = new Set<number>();
   /** What every other site held at one moment, by its own word, however it came here. */
-  readonly #reports = new Map<number, readonly WireCursor[]>();
+  readonly #reports = new Map<number, Report>();
 
-  constructor(site: number, peers: readonly number[], nowMs: number) {
-    this.#site = site;
+  constructor(own: WireOrigin, peers: readonly number[], nowMs: number) {
+    this.#own = own;
     this.#startedMs = nowMs;
     this.#peers = new Map(
       peers.map((peer) => [
         peer,
-        { up: false, downSinceMs: nowMs, toldAtMs: -Infinity, reached: undefined },
+        { up: false, downSinceMs: nowMs, toldAtMs: -Infinity, reached: undefined, told: [] },
       ]),
     );
-    for (const peer of peers) this.#reports.set(peer, []);
+    for (const peer of peers) this.#reports.set(peer, NO_REPORT);
   }
 
-  sessionUp(peer: number): void {
+  sessionUp(peer: number, incarnation: bigint): void {
     const row = this.#peers.get(peer);
     if (row === undefined) return;
+    this.#note(peer, { incarnation, cursors: [] });
     row.up = true;
     row.toldAtMs = -Infinity;
     row.reached = undefined;
+    row.told = [];
   }
 
   sessionDown(peer: number, nowMs: number): void {
@@ -69,18 +75,25 @@ export class SiteTable {
 
   /** Something of that site's journals is held here. */
   noteWriter(site: number): void {
-    if (site !== this.#site) this.#writers.add(site);
+    if (site !== this.#own.site) this.#writers.add(site);
   }
 
-  /** What `peer` is to be told now, if it is time. `held`: what is durable here. */
-  tell(peer: number, nowMs: number, held: () => readonly WireCursor[]): Standing | undefined {
+  /** What `peer` is to be told now, if it is time. `held`: what is durable here; of those that count. */
+  tell(
+    peer: number,
+    nowMs: number,
+    held: () => readonly WireCursor[],
+    counts: (site: number) => boolean = () => true,
+  ): Standing | undefined {
     const row = this.#peers.get(peer);
     if (row === undefined || nowMs - row.toldAtMs < TELL_INTERVAL_MS) return undefined;
     // Just started: that nobody is reached yet says nothing.
     if (nowMs - this.#startedMs < REACHED_GRACE_MS) return undefined;
     row.toldAtMs = nowMs;
-    const own = { site: this.#site, cursors: held() };
-    const others = [...this.#reports].map(([site, cursors]) => ({ site, cursors }));
+    const own = { ...this.#own, cursors: held() };
+    const others = [...this.#reports]
+      .filter(([site]) => counts(site))
+      .map(([site, report]) => ({ site, ...report }));
     const count = others.reduce((sum, { cursors }) => sum + cursors.length, own.cursors.length);
     return {
       reached: this.#reached(nowMs),
@@ -89,22 +102,32 @@ export class SiteTable {
   }
 
   /** Gives back what the standing says of peers of this node, to be noted as their acks are. */
-  hear(peer: number, standing: Standing): { site: number; cursors: readonly WireCursor[] }[] {
+  hear(peer: number, standing: Standing): Standing['known'] {
     const row = this.#peers.get(peer);
     if (row === undefined) return [];
     row.reached = new Set(standing.reached);
-    const others = standing.known.filter(({ site }) => site !== this.#site);
-    for (const { site, cursors } of others) {
-      this.#reports.set(site, laterReport(site, this.#reports.get(site) ?? [], cursors));
-    }
+    row.told = standing.known.map(({ site }) => site);
+    const others = standing.known.filter(({ site }) => site !== this.#own.site);
+    for (const { site, ...report } of others) this.#note(site, report);
     return others.filter(({ site }) => this.#peers.has(site));
   }
 
   /** What each site held at some moment, of all sites there are; of one that has not said so, nothing. */
-  reports(held: readonly WireCursor[]): Map<number, readonly WireCursor[]> {
-    const reports = new Map(this.#reports).set(this.#site, held);
-    for (const site of this.#writers) if (!reports.has(site)) reports.set(site, []);
+  reports(held: readonly WireCursor[]): Map<number, Report> {
+    const { site: own, incarnation } = this.#own;
+    const reports = new Map(this.#reports).set(own, { incarnation, cursors: held });
+    for (const site of this.#writers) if (!reports.has(site)) reports.set(site, NO_REPORT);
     return reports;
+  }
+
+  /** Of which sites that count a peer told in the session that is up; none until it does. */
+  toldBy(peer: number): readonly number[] {
+    const row = this.#peers.get(peer);
+    return row?.up === true ? row.told : [];
+  }
+
+  isUp(peer: number): boolean {
+    return this.#peers.get(peer)?.up === true;
   }
 
   /**
@@ -119,6 +142,11 @@ export class SiteTable {
     return sites;
   }
 
+  #note(site: number, report: Report): void {
+    const heard = { incarnation: incarnationOf(site, report), cursors: report.cursors };
+    this.#reports.set(site, later(this.#reports.get(site) ?? NO_REPORT, heard));
+  }
+
   #reached(nowMs: number): number[] {
     return [...this.#peers]
       .filter(([, { up, downSinceMs }]) => up || nowMs - downSinceMs < REACHED_GRACE_MS)
@@ -127,18 +155,17 @@ export class SiteTable {
 }
 
 /** A data directory that was put back to an older copy holds less than it did, as a new incarnation. */
-function laterReport(
-  site: number,
-  a: readonly WireCursor[],
-  b: readonly WireCursor[],
-): readonly WireCursor[] {
-  const ageOf = (cursors: readonly WireCursor[]): bigint =>
-    cursors.reduce(
-      (latest, { origin }) =>
-        origin.site === site && origin.incarnation > latest ? origin.incarnation : latest,
-      0n,
-    );
-  const [ageA, ageB] = [ageOf(a), ageOf(b)];
-  if (ageA === ageB) return raised(a, b);
-  return ageA > ageB ? a : b;
+function later(a: Report, b: Report): Report {
+  if (a.incarnation !== b.incarnation) return a.incarnation > b.incarnation ? a : b;
+  return { incarnation: a.incarnation, cursors: raised(a.cursors, b.cursors) };
+}
+
+/** By a version that does not say it: the latest of its site's that it held itself. */
+function incarnationOf(site: number, { incarnation, cursors }: Report): bigint {
+  if (incarnation > 0n) return incarnation;
+  return cursors.reduce(
+    (latest, { origin }) =>
+      origin.site === site && origin.incarnation > latest ? origin.incarnation : latest,
+    0n,
+  );
 }

@@ -182,6 +182,12 @@ const links: readonly MetricDefinition[] = [
 ];
 
 const engine: readonly MetricDefinition[] = [
+  ofNode(
+    'gauge',
+    'evicted_sites',
+    'Sites that were evicted and have not come back.',
+    ({ evictions }) => evictions.filter(({ gone }) => gone).length,
+  ),
   ofNode('gauge', 'epoch', 'The fencing token in force.', ({ engine: e }) => Number(e.epoch)),
   ofNode('gauge', 'last_lsn', 'The last LSN given to an entry.', ({ engine: e }) =>
     Number(e.lastLsn),

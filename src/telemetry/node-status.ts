@@ -118,6 +118,36 @@ export interface AuditStatus {
   readonly failing: boolean;
 }
 
+/** A site on its way back: rejoin-marker.ts has the phases, and "done" is what follows them. */
+export interface RejoinStatus {
+  readonly phase: 'set-aside' | 'snapshot' | 'unsent' | 'done';
+  /** The site that everything is taken from. */
+  readonly primary: number;
+  readonly sinceUnixMs: number;
+  /** Sites that are not known to have heard that the old journal is closed, or the primary itself. */
+  readonly waitingFor: readonly number[];
+  /** Of the primary's checkpoint; the total is 0 until it is known. */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Changes of the old journal that went on record as unsent. */
+  readonly recorded: number;
+  /** Why the last attempt failed; it goes on. */
+  readonly lastFailure: string | undefined;
+}
+
+/** Journals of a site that were closed. */
+export interface EvictionStatus {
+  readonly site: number;
+  /** Closed up to and including this. */
+  readonly incarnation: bigint;
+  readonly bySite: number;
+  readonly unixMs: number;
+  /** True until the site is back as a later incarnation. */
+  readonly gone: boolean;
+  /** Sites that are not known to have heard of it: until they have, nothing is forgotten. */
+  readonly waitingFor: readonly number[];
+}
+
 export interface NodeStatus {
   readonly site: number;
   readonly name: string;
@@ -132,6 +162,10 @@ export interface NodeStatus {
   readonly engine: EngineStatus;
   readonly clock: ClockStatus;
   readonly peers: readonly PeerStatus[];
+  /** By site. */
+  readonly evictions: readonly EvictionStatus[];
+  /** Undefined unless the site is on its way back, or came back since the node was opened. */
+  readonly rejoin: RejoinStatus | undefined;
   readonly audit: AuditStatus;
   /** Connections turned away that are no configured peer's, by stable reason such as "expired". */
   readonly strangersRefused: ReadonlyMap<string, number>;

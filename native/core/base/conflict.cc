@@ -23,14 +23,34 @@ schema::ConflictSide ToHead(const ConflictSide& side) {
           static_cast<uint32_t>(side.payload.size())};
 }
 
+bool IsOfFiles(const schema::ConflictSide& head) {
+  return head.op() >= static_cast<uint8_t>(Op::Create) &&
+         head.op() < static_cast<uint8_t>(Op::Conflict);
+}
+
+// What was not sent lost to the eviction of its journal, anything else to another change.
+Status CheckOps(const EntryHeader& header, const schema::ConflictHead& head) {
+  if (!IsOfFiles(head.loser())) {
+    return MalformedEntry(
+        header, "loser.op is " + std::to_string(head.loser().op()) + ", expected 1 to 12");
+  }
+  const std::string winner = "winner.op is " + std::to_string(head.winner().op());
+  if (static_cast<Lost>(head.lost()) != Lost::kUnsent) {
+    if (IsOfFiles(head.winner())) return Status::Ok();
+    return MalformedEntry(header, winner + ", expected 1 to 12");
+  }
+  if (static_cast<Op>(head.winner().op()) != Op::Evict) {
+    return MalformedEntry(header, winner + ", expected 15 over what was not sent");
+  }
+  if (head.loser_inode() == header.inode()) return Status::Ok();
+  return MalformedEntry(header, "loser_inode is " + std::to_string(head.loser_inode()) +
+                                    ", expected that of the entry: it was not sent");
+}
+
 // The rules of the op itself hold for each side as if it were an entry.
 Status ReadSide(const EntryHeader& header, const char* name, const schema::ConflictSide& head,
                 Inode inode, Bytes payload, ConflictSide* out) {
   const std::string who(name);
-  if (head.op() == 0 || head.op() >= static_cast<uint8_t>(Op::Conflict)) {
-    return MalformedEntry(header,
-                          who + ".op is " + std::to_string(head.op()) + ", expected 1 to 12");
-  }
   if ((head.flags() & ~kEntryAssertsLinks) != 0) {
     return MalformedEntry(header, who + ".flags are " + std::to_string(head.flags()));
   }
@@ -75,17 +95,19 @@ Result<Conflict> DecodeConflict(const EntryHeader& header, Bytes payload) {
   if (!reader.finished())
     return MalformedEntry(header, "the payload's length is not that of its parts");
   if (head.lost() < static_cast<uint8_t>(Lost::kFields) ||
-      head.lost() > static_cast<uint8_t>(Lost::kExistence)) {
-    return MalformedEntry(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 5");
+      head.lost() > static_cast<uint8_t>(Lost::kUnsent)) {
+    return MalformedEntry(header, "lost is " + std::to_string(head.lost()) + ", expected 1 to 6");
   }
   if (head.reserved0() != 0) return MalformedEntry(header, "reserved0 is not 0");
+  CFS_RETURN_IF_ERROR(CheckOps(header, head));
   conflict.inode = header.inode();
   conflict.loser_inode = head.loser_inode();
   conflict.lost = static_cast<Lost>(head.lost());
   CFS_RETURN_IF_ERROR(
       ReadSide(header, "loser", head.loser(), head.loser_inode(), loser, &conflict.loser));
+  const Inode winner_inode = conflict.lost == Lost::kUnsent ? kRootInode : header.inode();
   CFS_RETURN_IF_ERROR(
-      ReadSide(header, "winner", head.winner(), header.inode(), winner, &conflict.winner));
+      ReadSide(header, "winner", head.winner(), winner_inode, winner, &conflict.winner));
   return conflict;
 }
 

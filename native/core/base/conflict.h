@@ -18,12 +18,13 @@ enum class Lost : uint8_t {
   kLink = 3,       // where a name of the inode is, or that it was removed
   kName = 4,       // the bare name, to another link: it shows under one that has its identity in it
   kExistence = 5,  // what the inode is: kind, device number, target of a symlink
+  kUnsent = 6,     // all of it: its journal was closed before anybody else had it
 };
 
 // One of the two changes, as an operation that would make it again.
 struct ConflictSide {
   Stamp stamp;
-  Op op = Op::None;
+  Op op = Op::None;  // 1 to 12; of the winner over what was not sent: evict
   bool asserts_links = false;
   Bytes payload;  // of `op`: what DecodePayload reads
 };

@@ -35,6 +35,14 @@ inline constexpr std::string_view kCrashPoints[] = {
     "checkpoint.written",         // its contents are durable
     "checkpoint.renamed",         // it has its final name, not yet durable
     "checkpoint.published",       // the name is durable
+    "takeover.written",           // a peer's checkpoint is whole, verified and durable
+    "takeover.renamed",           // it has the name under which it is adopted, not yet durable
+    "takeover.published",         // the name is durable
+    "adoption.written",           // it is rewritten as our own, durable under a temporary name
+    "adoption.renamed",           // it has its final name, not yet durable
+    "adoption.published",         // the name is durable
+    "adoption.superseded",        // the checkpoints before it are gone for good
+    "adoption.removed",           // what was taken is removed, the removal not yet durable
 };
 
 consteval size_t CrashPointIndex(std::string_view name) {

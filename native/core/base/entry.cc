@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/conflict.h"
+#include "base/eviction.h"
 
 namespace cfsrepl {
 namespace {
@@ -313,6 +314,8 @@ Status DecodeRest(const EntryHeader& header, Bytes payload, EntryPayload* out) {
       return DecodeConflict(header, payload).status();
     case Op::Conflictack:
       return DecodeConflictAck(header, payload).status();
+    case Op::Evict:
+      return DecodeEviction(header, payload).status();
     case Op::None:
     case Op::Write:
     case Op::Truncate:
@@ -447,6 +450,8 @@ std::string_view OpName(Op op) {
       return "conflict";
     case Op::Conflictack:
       return "conflictack";
+    case Op::Evict:
+      return "evict";
   }
   return "unknown";
 }

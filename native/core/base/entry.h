@@ -1,4 +1,4 @@
-// A journal entry in memory and on disk: header, attributes, and the payload layouts of the twelve
+// A journal entry in memory and on disk: header, attributes, and the payload layouts of all
 // ops. FORMAT.md, "Entries", is the specification. Encoding and decoding live here because frames
 // (which compact by field), state (which merges by field) and the engine (which writes) must agree.
 #ifndef CFS_REPL_BASE_ENTRY_H_

@@ -76,7 +76,8 @@ void EncodePayload(Op op, const EntryPayload& parts, std::vector<uint8_t>* out) 
       return;
     case Op::Conflict:
     case Op::Conflictack:
-      return;  // conflict.h has theirs
+    case Op::Evict:
+      return;  // conflict.h and eviction.h have theirs
   }
 }
 

@@ -89,6 +89,9 @@ inline constexpr size_t kComparedRegisterBytesMax = kComparisonAnswerBytesMax -
                                                     kCheckpointChunkBytesTarget - 32 * kOriginsMax -
                                                     2 * kComparedInodesMax;
 
+// Taking over a peer's checkpoint.
+inline constexpr size_t kTakeOverPartBytesMax = 2 * 1024 * 1024;  // of the file, in one answer
+
 // Calls of one JavaScript thread that run on worker threads or wait for one.
 inline constexpr size_t kAddonJobsMax = 4096;
 
@@ -102,6 +105,8 @@ static_assert(kGroupBytesMax + 4 * kBlockBytes <= kSegmentBytesMin);
 static_assert(kComparisonQuestionBytesMax > 64 + 8 * kComparedInodesMax &&
               kComparisonAnswerBytesMax > 64 + 16 * kListedInodesMax);
 static_assert(kGroupBytesMax > kGroupBytesTarget + 2 * kComparisonAnswerBytesMax);
+static_assert(kComparisonAnswerBytesMax > 64 + kTakeOverPartBytesMax &&
+              kComparisonAnswerBytesMax > 64 + 18 * kOriginsMax);
 static_assert(kComparisonBodyBytesMax + 1024 < kControlBytesMax);
 static_assert(kCheckpointRecordBytesMax >
               kCheckpointRecordBytesTarget + kXattrValueBytesMax + kXattrKeyBytesMax + 8192);

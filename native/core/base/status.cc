@@ -52,6 +52,8 @@ std::string_view CodeName(Code code) {
       return "CFS_TRUNCATED";
     case Code::kCatchingUp:
       return "CFS_CATCHING_UP";
+    case Code::kEvicted:
+      return "CFS_EVICTED";
   }
   return "CFS_UNKNOWN";
 }

@@ -38,6 +38,7 @@ enum class Code : uint8_t {
   kClosed,           // the handle was closed
   kTruncated,        // the LSN asked for has been collected
   kCatchingUp,       // this site must first get what it lacks (decided above the core)
+  kEvicted,          // a session whose peer writes a journal that was closed
 };
 
 // The stable name, such as "CFS_CHECKSUM".

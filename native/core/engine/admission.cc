@@ -1,6 +1,5 @@
 #include "engine/admission.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -20,8 +19,6 @@ Status NoInode(Inode inode) {
 std::string DescribePlace(Inode parent, Bytes name) {
   return QuoteBytes(name) + " in directory " + std::to_string(parent);
 }
-
-bool IsBirth(Op op) { return op == Op::Create || op == Op::Mkdir || op == Op::Symlink; }
 
 uint32_t DefaultPermissions(Op op) {
   if (op == Op::Mkdir) return 0755;
@@ -47,10 +44,6 @@ Attributes Completed(const Attributes& given, uint32_t mode, Op op, const Change
                     given.atime_ns(), dates_itself ? now_ns : given.mtime_ns(), given.rdev(),
                     Keep(given.file_flags(), now.file_flags), Keep(given.project(), now.project),
                     given.reserved());
-}
-
-Bytes BytesOf(const Attributes& attributes) {
-  return {reinterpret_cast<const uint8_t*>(&attributes), sizeof(attributes)};
 }
 
 }  // namespace
@@ -113,8 +106,15 @@ Result<Admission::Outcome> Admission::Admit(const OpView& op, int64_t now_ns, In
     case Op::Conflictack:
       CFS_RETURN_IF_ERROR(AdmitSettling(op, inode));
       break;
-    case Op::None:
+    case Op::Evict:
+      CFS_RETURN_IF_ERROR(AdmitEviction(op));
+      break;
     case Op::Conflict:
+      *inode = op.record.inode;
+      if (state_->ledger().Knows(op.value)) return Outcome::kUnchanged;
+      AddRaw(op, Op::Conflict, *inode, 0, op.value);
+      break;
+    case Op::None:
     default:
       return Invalid("op is " + std::to_string(op.record.op) + ", expected 1 to 12");
   }
@@ -236,10 +236,7 @@ Status Admission::AdmitRemoval(const OpView& op, Inode* inode) {
         what + " has " + std::to_string(state_->ChildCount(entry->inode)) + " names in it");
   }
   *inode = entry->inode;
-  if (is_directory) KeepCutOf(op, entry->inode);
-  KeepHeldUp(op, place->parent);
-  AddRemoval(op, kind, entry->inode, place.value(), entry->link);
-  AddHiddenRemovals(op, entry->inode, place.value());
+  AddNameRemoval(op, kind, place.value(), entry.value());
   return Status::Ok();
 }
 
@@ -289,14 +286,7 @@ Status Admission::AdmitRename(const OpView& op, Inode* inode, Outcome* outcome) 
   if (moved->kind == Kind::kDirectory && state_->IsAncestor(moved->inode, to->parent)) {
     return Invalid(DescribePlace(from->parent, from->name) + " cannot move below itself");
   }
-  if (moved->kind == Kind::kDirectory) {
-    KeepCutOf(op, moved->inode);
-    if (parts.replaced_inode != 0) KeepCutOf(op, parts.replaced_inode);
-  }
-  KeepHeldUp(op, from->parent);
-  Add(op, Op::Rename, moved->inode, 0, parts);
-  AddHiddenRemovals(op, moved->inode, from.value());
-  if (parts.replaced_inode != 0) AddHiddenRemovals(op, parts.replaced_inode, to.value());
+  AddMove(op, moved.value(), parts);
   return Status::Ok();
 }
 
@@ -416,81 +406,6 @@ Result<Inode> Admission::TakeInode(Inode wanted) {
     return Status(Code::kExists, "inode " + std::to_string(wanted) + " exists");
   }
   return wanted;
-}
-
-void Admission::Add(const OpView& op, Op kind, Inode inode, uint16_t flags,
-                    const EntryPayload& parts) {
-  std::vector<uint8_t>& payload = AddDraft(op, kind, inode, flags);
-  if (IsBirth(kind) || IsStructural(kind) || kind == Op::Setxattr || kind == Op::Removexattr) {
-    EncodePayload(kind, parts, &payload);
-  } else {
-    const Bytes attributes = BytesOf(parts.attributes);
-    payload.assign(attributes.begin(), attributes.end());
-  }
-  drafts_.back().payload = payload;
-}
-
-// The draft's payload is empty.
-std::vector<uint8_t>& Admission::AddDraft(const OpView& op, Op kind, Inode inode, uint16_t flags) {
-  Draft draft;
-  draft.op = kind;
-  draft.inode = inode;
-  draft.flags = flags;
-  const bool has_shard = (op.record.flags & kOpHasShard) != 0;
-  draft.shard = has_shard ? op.record.shard : ShardOf(inode, metadata_->shard_count());
-  const bool has_seq = (op.record.flags & kOpHasSeq) != 0;
-  draft.seq = has_seq ? op.record.seq : 0;
-  if (payloads_.size() <= drafts_.size()) payloads_.emplace_back();
-  std::vector<uint8_t>& payload = payloads_[drafts_.size()];
-  payload.clear();
-  drafts_.push_back(draft);
-  return payload;
-}
-
-void Admission::AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place,
-                           const LinkId& link) {
-  EntryPayload parts;
-  parts.parent = place.parent;
-  parts.name = place.name;
-  parts.link = link;
-  Add(op, kind, inode, 0, parts);
-}
-
-// A directory on a cut cycle is about to go elsewhere. The cycle ends with that, and what the cut
-// shows in the root would jump below another directory.
-void Admission::KeepCutOf(const OpView& op, Inode directory) {
-  const std::optional<ListedName> cut = state_->CutOfCycle(directory);
-  if (cut.has_value() && cut->entry.inode != directory) KeepInPlace(op, *cut);
-}
-
-// A name is about to leave a directory that lives only by its names. It would go with the last of
-// them, while whoever empties it here has seen it and means to keep it until its rmdir.
-void Admission::KeepHeldUp(const OpView& op, Inode directory) {
-  const std::optional<ListedName> held_up = state_->HeldUpName(directory);
-  if (!held_up.has_value()) return;
-  KeepCutOf(op, directory);
-  KeepInPlace(op, *held_up);
-}
-
-// Renames a directory to where it shows, so that its register says what is seen.
-void Admission::KeepInPlace(const OpView& op, const ListedName& name) {
-  const Inode directory = name.entry.inode;
-  auto kept = [&](const Draft& draft) { return draft.inode == directory; };
-  if (std::any_of(drafts_.begin(), drafts_.end(), kept)) return;
-  EntryPayload parts;
-  parts.parent = name.entry.parent;
-  parts.new_parent = name.entry.parent;
-  parts.link = name.entry.link;
-  parts.name = AsBytes(name.name);
-  parts.new_name = AsBytes(name.name);
-  Add(op, Op::Rename, directory, 0, parts);
-}
-
-// Two sites may have linked one file under one name; the name goes when all its links are gone.
-void Admission::AddHiddenRemovals(const OpView& op, Inode inode, const Place& place) {
-  for (const LinkId& link : state_->HiddenDuplicates(place.parent, place.name)) {
-    AddRemoval(op, Op::Unlink, inode, place, link);
-  }
 }
 
 }  // namespace cfsrepl

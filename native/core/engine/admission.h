@@ -66,7 +66,13 @@ class Admission {
   Status AdmitChange(const OpView& op, int64_t now_ns, Inode* inode);
   Status AdmitXattr(const OpView& op, Inode* inode);
   Status AdmitSettling(const OpView& op, Inode* inode);
+  Status AdmitEviction(const OpView& op);
   Status AddRestored(const OpView& op, const Conflict& conflict);
+  Status AddRestoredBirth(const OpView& op, Op birth, Inode inode, EntryPayload parts);
+  Status AddRestoredChange(const OpView& op, const Conflict& conflict, const EntryPayload& parts);
+  Status AddRestoredName(const OpView& op, const Conflict& conflict, EntryPayload parts);
+  Status AddUnsentRemoval(const OpView& op, Op kind, Inode inode, const EntryPayload& parts);
+  Status AddUnsentRename(const OpView& op, Inode inode, EntryPayload parts);
   Status AddRevival(const OpView& op, Inode inode, const Place& place);
   Status AddRebirth(const OpView& op, Op birth, Inode inode, const EntryPayload& parts);
   Result<Inode> AddRevivedDirectory(const OpView& op, Inode directory);
@@ -74,6 +80,7 @@ class Admission {
   Result<Place> ResolvePlace(Inode parent, Bytes name, bool is_path) const;
   Result<NameEntry> ResolveName(const Place& place) const;
   Result<Inode> ResolveObject(const OpView& op) const;
+  bool IsGone(Inode inode) const;
   Status NeedVacant(const Place& place) const;
   Status CheckReplaceable(const NameEntry& moved, const NameEntry& replaced,
                           const Place& place) const;
@@ -83,6 +90,8 @@ class Admission {
   void AddRaw(const OpView& op, Op kind, Inode inode, uint16_t flags, Bytes payload);
   std::vector<uint8_t>& AddDraft(const OpView& op, Op kind, Inode inode, uint16_t flags);
   void AddRemoval(const OpView& op, Op kind, Inode inode, const Place& place, const LinkId& link);
+  void AddNameRemoval(const OpView& op, Op kind, const Place& place, const NameEntry& entry);
+  void AddMove(const OpView& op, const NameEntry& moved, const EntryPayload& parts);
   void KeepCutOf(const OpView& op, Inode directory);
   void KeepHeldUp(const OpView& op, Inode directory);
   void KeepInPlace(const OpView& op, const ListedName& name);

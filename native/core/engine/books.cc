@@ -8,18 +8,39 @@ void Books::Publish(const RecordRef& ref, const Metadata& after, Lsn own_lsn, Hl
   std::lock_guard lock(mutex_);
   index_.Add(ref.position, durable_.held);
   if (own_lsn != 0) index_.AddOwnGroup(own_lsn, own_hlc);
+  NoteEvictions(after);
   durable_ = after;
   end_ = ref.next;
   record_seq_ = ref.seq;
 }
 
-void Books::Begin(const Origin& own, const Metadata& recovered, Position end, uint64_t record_seq) {
-  std::lock_guard lock(mutex_);
-  own_ = own;
-  durable_ = recovered;
-  for (const auto& [peer, cursor] : recovered.peer_cursors) {
-    for (const auto& [origin, lsn] : cursor.lsns()) peer_cursors_[peer].Raise(origin, lsn);
+// What an evicted site had acknowledged says nothing of it when it is back.
+void Books::NoteEvictions(const Metadata& after) {
+  for (const auto& [site, eviction] : after.evictions) {
+    const auto known = durable_.evictions.find(site);
+    const bool is_new =
+        known == durable_.evictions.end() || known->second.incarnation < eviction.incarnation;
+    if (!is_new || site == own_.site) continue;
+    unheard_[site] = std::move(peer_cursors_[site]);
+    peer_cursors_.erase(site);
+    cursor_changed_.erase(site);
   }
+}
+
+void Books::Begin(const Origin& own, const Metadata& checkpoint, Position end,
+                  uint64_t record_seq) {
+  {
+    std::lock_guard lock(mutex_);
+    own_ = own;
+    peer_cursors_ = checkpoint.peer_cursors;
+    unheard_ = checkpoint.unheard;
+  }
+  EndRecovery(checkpoint, end, record_seq);
+}
+
+void Books::EndRecovery(const Metadata& recovered, Position end, uint64_t record_seq) {
+  std::lock_guard lock(mutex_);
+  durable_ = recovered;
   end_ = end;
   record_seq_ = record_seq;
 }
@@ -37,6 +58,13 @@ void Books::SetForgotten(const VersionVector& forgotten) {
 VersionVector Books::forgotten() const {
   std::lock_guard lock(mutex_);
   return durable_.forgotten;
+}
+
+std::vector<Eviction> Books::Evictions() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Eviction> evictions;
+  for (const auto& [site, eviction] : durable_.evictions) evictions.push_back(eviction);
+  return evictions;
 }
 
 void Books::BeginGroup() {
@@ -110,13 +138,14 @@ Epoch Books::epoch() const {
   return durable_.epoch;
 }
 
-void Books::RaisePeerCursor(SiteId peer, const VersionVector& held) {
+void Books::RaisePeerCursor(const Origin& peer, const VersionVector& held) {
   std::lock_guard lock(mutex_);
-  VersionVector& cursor = peer_cursors_[peer];
+  if (durable_.EvictionOf(peer) != nullptr) return;
+  VersionVector& cursor = peer_cursors_[peer.site];
   for (const auto& [origin, lsn] : held.lsns()) {
     if (cursor.Covers(origin, lsn)) continue;
     cursor.Raise(origin, lsn);
-    cursor_changed_[peer] = true;
+    cursor_changed_[peer.site] = true;
   }
 }
 
@@ -129,6 +158,30 @@ VersionVector Books::PeerCursor(SiteId peer) const {
 void Books::SetPeers(std::vector<SiteId> peers) {
   std::lock_guard lock(mutex_);
   peers_ = std::move(peers);
+}
+
+std::optional<Books::Unheard> Books::UnheardOf(SiteId site) const {
+  std::lock_guard lock(mutex_);
+  const auto cursor = unheard_.find(site);
+  if (cursor == unheard_.end()) return std::nullopt;
+  const auto eviction = durable_.evictions.find(site);
+  if (eviction == durable_.evictions.end()) return std::nullopt;
+  return Unheard{{site, eviction->second.incarnation}, index_.StartFor(cursor->second, 0)};
+}
+
+std::vector<SiteId> Books::UnheardSites() const {
+  std::lock_guard lock(mutex_);
+  std::vector<SiteId> sites;
+  for (const auto& [site, cursor] : unheard_) sites.push_back(site);
+  return sites;
+}
+
+void Books::NoteRecorded(const Origin& closed) {
+  std::lock_guard lock(mutex_);
+  const auto eviction = durable_.evictions.find(closed.site);
+  const bool is_last =
+      eviction == durable_.evictions.end() || eviction->second.incarnation == closed.incarnation;
+  if (is_last) unheard_.erase(closed.site);
 }
 
 Result<Position> Books::StartFor(const VersionVector& held, SiteId site) const {
@@ -150,6 +203,7 @@ Books::Mark Books::TakeMark() const {
   std::lock_guard lock(mutex_);
   Mark mark{durable_, index_.Encode(), end_, record_seq_};
   mark.metadata.peer_cursors = peer_cursors_;
+  mark.metadata.unheard = unheard_;
   return mark;
 }
 
@@ -164,6 +218,12 @@ Position Books::CollectFloor(Position checkpoint, std::string* held_by) const {
     if (needs >= floor) continue;
     floor = needs;
     *held_by = "peer " + std::to_string(peer);
+  }
+  for (const auto& [site, cursor] : unheard_) {
+    const Position needs = index_.StartFor(cursor, 0);
+    if (needs >= floor) continue;
+    floor = needs;
+    *held_by = "site " + std::to_string(site) + ", evicted: its losses are to be recorded";
   }
   return floor;
 }

@@ -17,14 +17,19 @@
 
 namespace cfsrepl {
 
+// Of a peer whose cursor was written down while it counted.
+inline constexpr uint64_t kNoIncarnation = UINT64_MAX;
+
 class Books {
  public:
   // ---- recovery and the engine thread
 
   // A record at `ref` is durable; `after` is all that is held with it. own_lsn 0: no own entries.
   void Publish(const RecordRef& ref, const Metadata& after, Lsn own_lsn, Hlc own_hlc);
+  // What a checkpoint says; the records from `end` on are published after it.
+  void Begin(const Origin& own, const Metadata& checkpoint, Position end, uint64_t record_seq);
   // What recovery found, once it is done; `end` is where the next record goes.
-  void Begin(const Origin& own, const Metadata& recovered, Position end, uint64_t record_seq);
+  void EndRecovery(const Metadata& recovered, Position end, uint64_t record_seq);
   void set_index(LogIndex index);
   // What is gone may be forgotten from now on; the next checkpoint must say so.
   void SetForgotten(const VersionVector& forgotten);
@@ -51,10 +56,23 @@ class Books {
   Hlc last_hlc() const;
   Epoch epoch() const;
   VersionVector forgotten() const;
+  std::vector<Eviction> Evictions() const;
 
-  void RaisePeerCursor(SiteId peer, const VersionVector& held);
+  // Nothing if what `peer` is in was closed: it may have said so before it knew.
+  void RaisePeerCursor(const Origin& peer, const VersionVector& held);
   VersionVector PeerCursor(SiteId peer) const;
   void SetPeers(std::vector<SiteId> peers);
+
+  // An evicted site whose losses are not on record yet: where to look for them, and the last of its
+  // closed incarnations.
+  struct Unheard {
+    Origin closed;
+    Position start;  // default: the log no longer reaches back to where the site was
+  };
+  std::optional<Unheard> UnheardOf(SiteId site) const;
+  std::vector<SiteId> UnheardSites() const;
+  // Nothing if the site was evicted once more meanwhile.
+  void NoteRecorded(const Origin& closed);
 
   // Where a reader that has `held` of `site`'s origins (of all, when 0) starts; kTruncated when the
   // log no longer reaches back so far.
@@ -76,6 +94,8 @@ class Books {
   void Trim(Position oldest);
 
  private:
+  void NoteEvictions(const Metadata& after);
+
   mutable std::mutex mutex_;
   std::condition_variable group_ended_;
   Origin own_;
@@ -88,6 +108,7 @@ class Books {
   std::vector<SiteId> peers_;
   std::map<SiteId, VersionVector> peer_cursors_;
   std::map<SiteId, bool> cursor_changed_;
+  std::map<SiteId, VersionVector> unheard_;
 };
 
 }  // namespace cfsrepl

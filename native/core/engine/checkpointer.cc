@@ -37,6 +37,10 @@ Result<std::vector<uint64_t>> ListCheckpoints(FileSystem* file_system,
   return numbers;  // names are sorted and of one width
 }
 
+ReadSource ReadsOf(File* file) {
+  return [file](uint64_t offset, std::span<uint8_t> out) { return file->ReadAt(offset, out); };
+}
+
 std::vector<uint8_t> EncodeEngineMetadata(const Metadata& metadata, Bytes index) {
   const std::vector<uint8_t> encoded = metadata.Encode();
   ByteWriter out;
@@ -77,6 +81,7 @@ Status Checkpointer::Write(const std::function<Status()>& committed) {
   CheckpointInfo info;
   info.number = newest().number + 1;
   info.position = mark.end;
+  info.held = mark.metadata.held;
   const std::string path = CheckpointPath(directory_, info.number);
   const std::string unfinished = path + ".new";
   Status written = WriteFile(unfinished, header, &info.bytes);

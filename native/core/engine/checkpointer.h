@@ -22,7 +22,8 @@ struct CheckpointInfo {
   uint64_t number = 0;  // of the file; 0: there is none
   uint64_t bytes = 0;
   int64_t unix_ms = 0;
-  Position position;  // where replay starts
+  Position position;   // where replay starts
+  VersionVector held;  // before that
 };
 
 class Checkpointer {
@@ -66,6 +67,8 @@ class Checkpointer {
 Result<std::vector<uint64_t>> ListCheckpoints(FileSystem* file_system,
                                               const std::string& directory);
 std::string CheckpointPath(const std::string& directory, uint64_t number);
+// Of an open file, which outlives it.
+ReadSource ReadsOf(File* file);
 
 // The engine's part of a checkpoint: metadata, then the log index.
 std::vector<uint8_t> EncodeEngineMetadata(const Metadata& metadata, Bytes index);

@@ -15,6 +15,16 @@ constexpr auto kCursorInterval = std::chrono::seconds(1);
 constexpr auto kQuietBeforeSettling = std::chrono::milliseconds(20);
 // Kept for the frames that are cut when a group is full already: one each MiB at most.
 constexpr size_t kSpareItems = limits::kGroupBytesMax / limits::kFrameRawBytesTarget + 2;
+
+Status EvictedStatus(const Origin& journal, const Eviction& closed) {
+  const Stamp& by = closed.by;
+  return Status(Code::kEvicted, "site " + std::to_string(journal.site) + " in incarnation " +
+                                    std::to_string(journal.incarnation) + " was evicted by LSN " +
+                                    std::to_string(by.lsn) + " of site " +
+                                    std::to_string(by.origin.site) + ", incarnation " +
+                                    std::to_string(by.origin.incarnation));
+}
+
 }  // namespace
 
 Committer::Committer(const Uuid& cluster, const Origin& origin, Replica* replica, Books* books,
@@ -316,6 +326,9 @@ Status Committer::AppendEntry(const Draft& draft) {
                            origin_.site, static_cast<uint8_t>(draft.op), kEntrySchemaVersion,
                            draft.flags, 0, 0);
   CFS_RETURN_IF_ERROR(replica_->state->Merge(header, draft.payload, origin_index_));
+  if (draft.op == Op::Evict) {
+    CFS_RETURN_IF_ERROR(replica_->TakeEviction(origin_, {&header, draft.payload}));
+  }
   writer_.Append(header, draft.payload);
   metadata.last_hlc = hlc;
   last_own_hlc_ = hlc;
@@ -390,7 +403,8 @@ void Committer::FinishAppend(Active* active) {
 
 // ---- peers' frames
 
-Status Committer::CheckFrame(const FrameView& view, ReceiveResult* result) const {
+Status Committer::CheckFrame(const FrameView& view, const Origin& from,
+                             ReceiveResult* result) const {
   const FrameInfo& info = view.info;
   if (info.cluster != cluster_) {
     return Status(Code::kWrongCluster, "the frame is of another cluster");
@@ -408,6 +422,10 @@ Status Committer::CheckFrame(const FrameView& view, ReceiveResult* result) const
   const Lsn held = replica_->metadata.held.Get(info.origin);
   result->duplicate = info.last_lsn <= held;
   if (result->duplicate) return Status::Ok();
+  // A directory that was copied or restored may have its site's closed journal, and another name.
+  if (info.origin.site == from.site && replica_->metadata.EvictionOf(info.origin) != nullptr) {
+    return EvictedStatus(info.origin, *replica_->metadata.EvictionOf(info.origin));
+  }
   if (info.origin == origin_) {
     return Status(Code::kInvalidArgument, "the frame claims LSN " + std::to_string(info.last_lsn) +
                                               " of this node's own journal, which ends at " +
@@ -421,9 +439,16 @@ Status Committer::CheckFrame(const FrameView& view, ReceiveResult* result) const
   return Status::Ok();
 }
 
+// Nothing of a peer whose journal is closed is looked at.
+Result<FrameView> Committer::OpenReceived(const ReceiveRequest& request) {
+  const Eviction* closed = replica_->metadata.EvictionOf(request.from);
+  if (closed == nullptr) return OpenFrame(request.frame, &scratch_, Verify::kAll);
+  return EvictedStatus(request.from, *closed);
+}
+
 void Committer::Receive(ReceiveRequest request) {
   ReceiveResult result;
-  Result<FrameView> view = OpenFrame(request.frame, &scratch_, Verify::kAll);
+  Result<FrameView> view = OpenReceived(request);
   result.status = view.status();
   if (view.ok()) {
     const FrameInfo& info = view->info;
@@ -431,7 +456,7 @@ void Committer::Receive(ReceiveRequest request) {
     result.first_lsn = info.first_lsn;
     result.last_lsn = info.last_lsn;
     result.hlc_max = info.hlc_max;
-    result.status = CheckFrame(view.value(), &result);
+    result.status = CheckFrame(view.value(), request.from, &result);
   }
   if (result.status.ok() && !result.duplicate) {
     CutFrame();  // what we wrote before we saw this stays before it

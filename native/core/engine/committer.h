@@ -93,13 +93,14 @@ class Committer {
   void BeginFrame();
 
   void Receive(ReceiveRequest request);
+  Result<FrameView> OpenReceived(const ReceiveRequest& request);
   void Answer(LookRequest request);
   void RefuseLook(LookRequest request, const Status& why);
   Status Enqueue(LookRequest request);
   bool WaitForRequest(Request* request);
   void SettleWhileIdle();
   void SettleUnderLoad();
-  Status CheckFrame(const FrameView& view, ReceiveResult* result) const;
+  Status CheckFrame(const FrameView& view, const Origin& from, ReceiveResult* result) const;
 
   const Uuid cluster_;
   const Origin origin_;

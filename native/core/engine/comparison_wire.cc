@@ -4,41 +4,24 @@
 #include <string>
 
 #include "base/limits.h"
+#include "engine/question_head.h"
 #include "engine/vector_codec.h"
 
 namespace cfsrepl {
 namespace {
 
-constexpr uint8_t kVersion = 1;
 constexpr size_t kLeafSetBytes = kDigestLeaves / 8;
+constexpr char kAnAnswer[] = "comparison: an answer";
 
 Status Malformed(const std::string& what) {
   return Status(Code::kMalformed, "comparison: " + what);
 }
 
-void PutHead(Asked asked, ByteWriter* out) {
-  out->Put<uint8_t>(kVersion);
-  out->Put<uint8_t>(static_cast<uint8_t>(asked));
-  out->Put<uint16_t>(0);
-}
-
-Status GetHead(ByteReader* in, const char* what, uint8_t* asked) {
-  const auto version = in->Get<uint8_t>();
-  *asked = in->Get<uint8_t>();
-  const auto reserved = in->Get<uint16_t>();
-  if (!in->ok()) return Malformed(std::string(what) + " ends within its head");
-  if (version != kVersion) {
-    return Status(Code::kUnsupported, "comparison: " + std::string(what) + " of version " +
-                                          std::to_string(version) + ", expected " +
-                                          std::to_string(kVersion));
-  }
-  if (reserved != 0) return Malformed(std::string(what) + ": reserved is not 0");
-  return Status::Ok();
-}
+void PutHead(Asked asked, ByteWriter* out) { PutQuestionHead(static_cast<uint8_t>(asked), out); }
 
 Status GetAnswerHead(ByteReader* in, Asked expected) {
   uint8_t asked = 0;
-  CFS_RETURN_IF_ERROR(GetHead(in, "an answer", &asked));
+  CFS_RETURN_IF_ERROR(GetQuestionHead(in, kAnAnswer, &asked));
   if (asked == static_cast<uint8_t>(expected)) return Status::Ok();
   return Malformed("an answer to a question of kind " + std::to_string(asked) + ", expected " +
                    std::to_string(static_cast<uint8_t>(expected)));
@@ -56,17 +39,6 @@ DigestSums GetSums(ByteReader* in) {
   DigestSums sums;
   for (uint64_t& sum : sums) sum = in->Get<uint64_t>();
   return sums;
-}
-
-Status GetHeld(ByteReader* in, VersionVector* held) {
-  *held = GetVersionVector(in);
-  if (!in->ok()) return Malformed("an answer ends within its version vector");
-  if (held->lsns().size() > limits::kOriginsMax) {
-    return Status(Code::kTooLarge, "comparison: a version vector of " +
-                                       std::to_string(held->lsns().size()) + " origins, at most " +
-                                       std::to_string(limits::kOriginsMax) + " are allowed");
-  }
-  return Status::Ok();
 }
 
 void PutLeafSet(const LeafSet& leaves, ByteWriter* out) {
@@ -142,7 +114,7 @@ Result<Question> DecodeQuestion(Bytes bytes) {
   ByteReader in(bytes);
   Question question;
   uint8_t asked = 0;
-  CFS_RETURN_IF_ERROR(GetHead(&in, "a question", &asked));
+  CFS_RETURN_IF_ERROR(GetQuestionHead(&in, "comparison: a question", &asked));
   question.asked = static_cast<Asked>(asked);
   switch (question.asked) {
     case Asked::kRoot:
@@ -206,7 +178,7 @@ std::vector<uint8_t> EncodeAnswer(const RegistersAnswer& answer) {
 Status DecodeAnswer(Bytes bytes, const Question&, RootAnswer* answer) {
   ByteReader in(bytes);
   CFS_RETURN_IF_ERROR(GetAnswerHead(&in, Asked::kRoot));
-  CFS_RETURN_IF_ERROR(GetHeld(&in, &answer->held));
+  CFS_RETURN_IF_ERROR(GetAnsweredHeld(&in, kAnAnswer, &answer->held));
   answer->digest.sum = in.Get<uint64_t>();
   answer->digest.inodes = in.Get<uint64_t>();
   answer->digest.names = in.Get<uint64_t>();
@@ -250,7 +222,7 @@ Status DecodeAnswer(Bytes bytes, const Question& question, InodesAnswer* answer)
 Status DecodeAnswer(Bytes bytes, const Question& question, RegistersAnswer* answer) {
   ByteReader in(bytes);
   CFS_RETURN_IF_ERROR(GetAnswerHead(&in, Asked::kRegisters));
-  CFS_RETURN_IF_ERROR(GetHeld(&in, &answer->held));
+  CFS_RETURN_IF_ERROR(GetAnsweredHeld(&in, kAnAnswer, &answer->held));
   const auto count = in.Get<uint16_t>();
   if (count > question.inodes.size() || (count == 0 && !question.inodes.empty())) {
     return Malformed("an answer with the registers of " + std::to_string(count) +

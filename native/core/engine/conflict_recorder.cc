@@ -66,7 +66,7 @@ void ConflictRecorder::PopFront() {
 EntryPayload ConflictRecorder::InOwnIds(const Loss& loss) const {
   EntryPayload parts = loss.parts;
   InodeAttributes now;
-  if (loss.lost != Lost::kExistence || !state_->GetAttributes(loss.inode, &now)) return parts;
+  if (loss.lost != Lost::kExistence || !shown_->GetAttributes(loss.inode, &now)) return parts;
   const Owner owner = id_maps_->Get()->Local(now.owner_site, {now.uid, now.gid});
   parts.attributes = WithOwner(parts.attributes, owner);
   return parts;
@@ -79,10 +79,10 @@ bool ConflictRecorder::IsSameOwner(const Attributes& incoming, uint32_t uid, uin
 
 std::string ConflictRecorder::PathOf(const Loss& loss) const {
   if (loss.parent == 0) {
-    Result<std::string> path = state_->PathOf(loss.inode);
+    Result<std::string> path = shown_->PathOf(loss.inode);
     return path.ok() ? path.value() : "";
   }
-  Result<std::string> path = state_->PathOf(loss.parent);
+  Result<std::string> path = shown_->PathOf(loss.parent);
   if (!path.ok()) return "";
   return (path.value() == "/" ? "" : path.value()) + "/" + AsString(loss.name);
 }

@@ -24,9 +24,11 @@ struct ConflictDraft {
 // Engine thread only.
 class ConflictRecorder : public LossWatch {
  public:
-  // Borrows state and maps.
-  ConflictRecorder(const State* state, const CurrentIdMaps* id_maps, SiteId site)
-      : state_(state), id_maps_(id_maps), site_(site) {}
+  // Borrows all: the state that is merged into, the one whose paths are shown (the same but for
+  // UnheardLosses), and the maps. `site` is whose losses are recorded.
+  ConflictRecorder(const State* state, const State* shown, const CurrentIdMaps* id_maps,
+                   SiteId site)
+      : state_(state), shown_(shown), id_maps_(id_maps), site_(site) {}
 
   // What this node had seen of other origins when it wrote `from_lsn` and what follows.
   void NoteOwnSection(const Origin& own, Lsn from_lsn, const VersionVector& seen);
@@ -46,6 +48,10 @@ class ConflictRecorder : public LossWatch {
   // Of the payloads that wait.
   size_t pending_bytes() const { return pending_bytes_; }
 
+ protected:
+  Op winner_op() const { return static_cast<Op>(entry_.header->op()); }
+  const State* shown() const { return shown_; }
+
  private:
   struct OwnSection {
     Origin origin;
@@ -58,6 +64,7 @@ class ConflictRecorder : public LossWatch {
   const std::vector<schema::OriginLsn>* SeenBy(const Stamp& stamp) const;
 
   const State* const state_;
+  const State* const shown_;
   const CurrentIdMaps* const id_maps_;
   const SiteId site_;
   std::deque<OwnSection> own_sections_;  // the latest

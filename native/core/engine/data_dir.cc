@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -96,6 +97,16 @@ bool Parse(const std::string& text, Identity* out) {
 
 }  // namespace
 
+// An earlier incarnation may have minted inode numbers that this one has not seen: its journal is
+// lost, or is still with a peer. So each starts where the clock stands, in milliseconds since 2024
+// (its incarnation has them), 256 numbers for each: an earlier one got there only if it made more
+// than 256,000 objects a second all its life. 40 bits of milliseconds last until 2058.
+uint64_t InodesMintedBefore(uint64_t incarnation) {
+  constexpr uint64_t kMs2024 = 1704067200000;
+  const uint64_t ms = incarnation >> kIncarnationMsShift;
+  return (std::max(ms, kMs2024) - kMs2024) << 8;
+}
+
 std::string FormatUuid(const Uuid& uuid) {
   const std::string hex = Hex(uuid.hi) + Hex(uuid.lo);
   return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
@@ -118,7 +129,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(FileSystem* file_system, const st
   const std::string home = HomeOf(path);
   if (!found.value()) {
     identity = wanted;
-    identity.origin.incarnation = NewIncarnation(0);
+    identity.origin.incarnation = NewIncarnation(wanted.origin.incarnation);
     identity.volume = {RandomU64(), RandomU64()};
     identity.home = home;
     CFS_RETURN_IF_ERROR(dir->WriteIdentity(identity));
@@ -142,6 +153,21 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(FileSystem* file_system, const st
     CFS_RETURN_IF_ERROR(dir->MintIncarnation());
   }
   return dir;
+}
+
+Status SetAsideJournal(FileSystem* file_system, const std::string& path, const std::string& into) {
+  Result<std::unique_ptr<FileLock>> lock = file_system->Lock(path + "/lock");
+  if (!lock.ok()) return lock.status();
+  const std::string parent = into.substr(0, into.rfind('/'));
+  CFS_RETURN_IF_ERROR(file_system->MakeDirectory(parent));
+  CFS_RETURN_IF_ERROR(file_system->MakeDirectory(into));
+  for (const char* name : {"/journal", "/checkpoint", "/refused", "/evicted", "/identity"}) {
+    const Status moved = file_system->Rename(path + name, into + name);
+    if (!moved.ok() && moved.code() != Code::kNotFound) return moved;
+  }
+  CFS_RETURN_IF_ERROR(file_system->SyncDirectory(into));
+  CFS_RETURN_IF_ERROR(file_system->SyncDirectory(parent));
+  return file_system->SyncDirectory(path);
 }
 
 Status DataDir::MintIncarnation() {

@@ -3,7 +3,7 @@
 //   lock         held while open; a second opener is refused
 //   identity     cluster, site, incarnation, volume (text; FORMAT.md, "Identity")
 //   journal/     the log's segments
-//   checkpoint/  checkpoints, newest two
+//   checkpoint/  checkpoints, newest two; a peer's that is to be adopted (adoption.h)
 //
 // A directory that was copied or restored may be older than what its peers have seen, so its
 // numbers must not be used again: the identity remembers which directory inode it was written in,
@@ -23,6 +23,9 @@ namespace cfsrepl {
 // An incarnation's bits from here on are milliseconds since the Unix epoch.
 inline constexpr int kIncarnationMsShift = 22;
 
+// Where an incarnation starts to mint inode numbers: their counter parts are greater.
+uint64_t InodesMintedBefore(uint64_t incarnation);
+
 struct Identity {
   Uuid cluster;
   Origin origin;
@@ -33,7 +36,8 @@ struct Identity {
 
 class DataDir {
  public:
-  // Makes or opens `path` for this cluster, site and shard count. kLocked; kWrongCluster when it
+  // Makes or opens `path` for this cluster, site and shard count; one that is made has a later
+  // incarnation than `wanted`. kLocked; kWrongCluster when it
   // belongs to another cluster or site; kInvalidArgument for another shard count; kCorrupt for an
   // identity that cannot be read; kIo.
   static Result<std::unique_ptr<DataDir>> Open(FileSystem* file_system, const std::string& path,
@@ -62,6 +66,11 @@ class DataDir {
   Identity identity_;
   std::string reborn_because_;
 };
+
+// Moves what the directory at `path` has of a journal (identity, segments, checkpoints, and the
+// files that say why nothing is accepted) into `into`, a directory below it that is made if need
+// be. What is not there is passed over, so it may be called again after a crash. kLocked, kIo.
+Status SetAsideJournal(FileSystem* file_system, const std::string& path, const std::string& into);
 
 std::string FormatUuid(const Uuid& uuid);  // 8-4-4-4-12 hex
 

@@ -26,6 +26,7 @@
 #include "codec/codec.h"
 #include "engine/comparison.h"
 #include "engine/op_batch.h"
+#include "engine/takeover.h"
 
 namespace cfsrepl {
 
@@ -33,6 +34,7 @@ struct EngineOptions {
   std::string data_dir;  // created when missing; locked while open
   Uuid cluster;
   SiteId site = 0;
+  uint64_t incarnation_after = 0;  // a new data directory's is later, whatever the clock says
   uint32_t shard_count = 256;
   std::string io_backend = "auto";  // auto, io_uring, posix
   uint64_t segment_bytes = limits::kSegmentBytesDefault;
@@ -89,6 +91,15 @@ struct ReceiveResult {
   uint32_t unknown_entries = 0;  // of a newer schema: kept and forwarded, not merged
   bool duplicate = false;
   Hlc hlc_max = 0;
+};
+
+// ---- evictions
+
+// The journals of `site` up to and including `incarnation` are closed.
+struct Eviction {
+  SiteId site = 0;
+  uint64_t incarnation = 0;
+  Stamp by;  // the entry that closed them
 };
 
 // ---- cursors
@@ -211,7 +222,9 @@ struct EngineStatus {
   Lsn last_lsn = 0;
   Lsn durable_lsn = 0;
   Hlc last_hlc = 0;
-  std::vector<OriginCursor> held;  // version vector, own origin first
+  std::vector<OriginCursor> held;   // version vector, own origin first
+  std::vector<Eviction> evictions;  // ascending by site
+  std::vector<SiteId> unheard;  // evicted, and what they lost is not on record yet: RecordUnheard
   uint64_t inodes = 0, live_inodes = 0, names = 0, state_bytes = 0;
   uint64_t journal_bytes = 0, journal_segments = 0, journal_oldest_segment = 0;
   uint64_t journal_position_segment = 0, journal_position_offset = 0;
@@ -255,8 +268,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual Status Append(Bytes batch, AppendOptions options,
                         std::function<void(AppendResult)> done) = 0;
 
-  // Queues a peer's frame. Completes when it is durable and merged.
-  virtual Status Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) = 0;
+  // Queues a frame that came over a session with `from`, whoever wrote it. Completes when it is
+  // durable and merged. kEvicted: the journal `from` is closed.
+  virtual Status Receive(Bytes frame, const Origin& from,
+                         std::function<void(ReceiveResult)> done) = 0;
 
   // Called on the engine thread after each group that made something durable. Set once, before use.
   virtual void OnDurable(std::function<void()> listener) = 0;
@@ -270,7 +285,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual Result<std::vector<OriginCursor>> FindForks(const std::vector<OriginCursor>& theirs) = 0;
 
   // What a peer has made durable: raises its cursor, which collection respects from then on.
-  virtual void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) = 0;
+  // Nothing when that incarnation of the peer was evicted.
+  virtual void SetPeerCursor(const Origin& peer, const std::vector<OriginCursor>& held) = 0;
   virtual std::vector<OriginCursor> PeerCursor(SiteId peer) const = 0;
   // The peers whose cursors collection waits for.
   virtual void SetPeers(const std::vector<SiteId>& peers) = 0;
@@ -313,10 +329,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // instead, while nothing is merged. kCorrupt if that gives another digest.
   virtual Result<Digest> ComputeDigest(bool rescan) = 0;
 
-  // What this site says to a peer's question in a comparison. kMalformed, kTooLarge, kUnsupported.
+  // [slow] What this site says to a peer's question in a comparison, or when the peer takes over a
+  // checkpoint. kMalformed, kTooLarge, kUnsupported; kNotFound for a checkpoint that is gone.
   virtual Result<std::vector<uint8_t>> Answer(Bytes question) = 0;
   // A comparison of this site with a peer. It holds the engine, and answers kClosed when that is.
   virtual std::unique_ptr<Comparison> Compare(const ComparisonOptions& options) = 0;
+
+  // Begins to take over a checkpoint of a peer, which is adopted when the directory is next opened.
+  // It holds the engine, and answers kClosed when that is. kInvalidArgument where anything is held
+  // but entries of our own present origin, or the journal no longer begins with the first of them.
+  virtual Result<std::unique_ptr<TakeOver>> StartTakeOver(SiteId peer) = 0;
 
   // [slow] The ledger from after `after` on, ascending, at most `max`.
   virtual Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after,
@@ -328,6 +350,24 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // [slow] Notes what was decided about a conflict; kRestored makes the loser's change again, with
   // a new stamp, first. Returns when that is durable here, with the last LSN of it.
   virtual Result<Lsn> SettleConflict(const LinkId& id, Settled how) = 0;
+  // [slow] Puts into the ledger what a frame of a closed journal has beyond what is held of it: its
+  // changes as unsent, and again the conflicts that it tells of. `before`, open on the directory
+  // that has the journal, knows their paths. Returns how many are new, durably; may be done once
+  // more. kInvalidArgument for our own journal, or one that no eviction closed; what a frame that
+  // is none gives; kQueueFull and the like as Append.
+  virtual Result<uint64_t> RecordUnsent(Bytes frame, Engine* before) = 0;
+
+  // [slow] Closes the journals of `site` up to and including `incarnation`, here and wherever the
+  // entry comes to: nothing more is taken over a session with whoever writes one of them. Returns
+  // when that is durable here, with its LSN. kInvalidArgument for site 0, and for this site's
+  // present journal or a later one.
+  virtual Result<Lsn> Evict(SiteId site, uint64_t incarnation) = 0;
+
+  // [slow] Puts into the ledger what an evicted site lost to changes that it will not hear of any
+  // more, as far as the journal here tells; the journal is kept for it until then. To be called
+  // when all is here that any site holds of the closed journals. Returns how many records are new,
+  // durably; nothing for a site that is not among EngineStatus::unheard.
+  virtual Result<uint64_t> RecordUnheard(SiteId site) = 0;
 
   // [slow]
   virtual Status Checkpoint() = 0;
@@ -345,6 +385,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // [slow] Finishes what is queued, checkpoints when `checkpoint`, closes. Idempotent.
   virtual Status Close(bool checkpoint) = 0;
 };
+
+// [slow] Moves the journal of a data directory that nobody has open into `into`, a directory below
+// it. May be called again after a crash. kLocked, kIo.
+Status SetAside(const std::string& data_dir, const std::string& into);
 
 // [slow for large frames] Verifies a frame completely and gives its uncompressed FrameBody
 // (a FlatBuffer that native code has verified, so JavaScript may read it).

@@ -6,6 +6,7 @@
 #include <shared_mutex>
 
 #include "base/bytes.h"
+#include "base/eviction.h"
 #include "engine/fork_check.h"
 
 namespace cfsrepl {
@@ -63,6 +64,10 @@ Result<std::shared_ptr<Engine>> Engine::Open(
   return std::shared_ptr<Engine>(std::move(engine));
 }
 
+Status SetAside(const std::string& data_dir, const std::string& into) {
+  return SetAsideJournal(NewPosixFileSystem().get(), data_dir, into);
+}
+
 EngineImpl::EngineImpl(const EngineOptions& options, std::unique_ptr<FileSystem> file_system,
                        Recovered recovered)
     : options_(options), fs_(std::move(file_system)), parts_(std::move(recovered)) {
@@ -89,7 +94,8 @@ Status EngineImpl::Append(Bytes batch, AppendOptions options,
   return committer_->queue().PushAppend({batch, options, std::move(done)});
 }
 
-Status EngineImpl::Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) {
+Status EngineImpl::Receive(Bytes frame, const Origin& from,
+                           std::function<void(ReceiveResult)> done) {
   return committer_->queue().PushReceive({frame, from, std::move(done)});
 }
 
@@ -121,7 +127,7 @@ Result<std::vector<OriginCursor>> EngineImpl::FindForks(const std::vector<Origin
   return forks;
 }
 
-void EngineImpl::SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) {
+void EngineImpl::SetPeerCursor(const Origin& peer, const std::vector<OriginCursor>& held) {
   parts_.books->RaisePeerCursor(peer, ToVersionVector(held));
 }
 
@@ -188,7 +194,12 @@ void EngineImpl::RunCheckpoints() {
 Status EngineImpl::Checkpoint() {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return EngineClosed();
-  return checkpointer_->Write([this] { return committer_->stopped(); });
+  return WriteCheckpoint().status();
+}
+
+Result<CheckpointInfo> EngineImpl::WriteCheckpoint() {
+  CFS_RETURN_IF_ERROR(checkpointer_->Write([this] { return committer_->stopped(); }));
+  return checkpointer_->newest();
 }
 
 // The position from which the newest retention_bytes of the journal lie, in whole segments.
@@ -227,6 +238,8 @@ EngineStatus EngineImpl::GetStatus() const {
   status.io_backend = fs_->backend_name();
   status.origin = parts_.directory->identity().origin;
   status.held = parts_.books->Held(false);
+  status.evictions = parts_.books->Evictions();
+  status.unheard = parts_.books->UnheardSites();
   status.epoch = parts_.books->epoch();
   status.durable_lsn = parts_.books->durable_lsn();
   status.last_lsn = status.durable_lsn;
@@ -285,21 +298,39 @@ EngineStatus EngineImpl::GetStatus() const {
   return status;
 }
 
+AppendResult EngineImpl::AppendDurably(Bytes batch) {
+  std::promise<AppendResult> appended;
+  const Status queued =
+      Append(batch, {}, [&](AppendResult result) { appended.set_value(std::move(result)); });
+  if (queued.ok()) return appended.get_future().get();
+  AppendResult refused;
+  refused.status = queued;
+  return refused;
+}
+
 Result<Lsn> EngineImpl::SettleConflict(const LinkId& id, Settled how) {
-  const schema::LinkId name(id.origin.incarnation, id.lsn, id.origin.site, 0, 0);
+  ByteWriter name;
+  name.Put(schema::LinkId(id.origin.incarnation, id.lsn, id.origin.site, 0, 0));
+  return AppendDecision(Op::Conflictack, name.bytes(), static_cast<uint32_t>(how));
+}
+
+Result<Lsn> EngineImpl::Evict(SiteId site, uint64_t incarnation) {
+  std::vector<uint8_t> name;
+  EncodeEviction({site, incarnation}, &name);
+  return AppendDecision(Op::Evict, name, 0);
+}
+
+// What an operator decided: an op of one whose name says about what (op_batch.h), in whole words.
+Result<Lsn> EngineImpl::AppendDecision(Op op, Bytes about, uint32_t how) {
   OpRecord record{};
-  record.record_bytes = sizeof(record) + sizeof(name);
-  record.op = static_cast<uint8_t>(Op::Conflictack);
-  record.name_bytes = sizeof(name);
-  record.attributes = Attributes(0, static_cast<uint32_t>(how), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  record.record_bytes = static_cast<uint32_t>(sizeof(record) + about.size());
+  record.op = static_cast<uint8_t>(op);
+  record.name_bytes = static_cast<uint32_t>(about.size());
+  record.attributes = Attributes(0, how, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   ByteWriter batch;
   batch.Put(record);
-  batch.Put(name);
-  static_assert((sizeof(record) + sizeof(name)) % 8 == 0);
-  std::promise<AppendResult> settled;
-  CFS_RETURN_IF_ERROR(Append(batch.bytes(), {},
-                             [&](AppendResult result) { settled.set_value(std::move(result)); }));
-  const AppendResult result = settled.get_future().get();
+  batch.PutBytes(about);
+  const AppendResult result = AppendDurably(batch.bytes());
   if (!result.status.ok()) return result.status;
   return result.last_lsn;
 }

@@ -13,6 +13,7 @@
 #include "engine/gate.h"
 #include "engine/log_feed.h"
 #include "engine/recovery.h"
+#include "engine/takeover_impl.h"
 
 namespace cfsrepl {
 
@@ -25,11 +26,11 @@ class EngineImpl final : public Engine {
 
   Status Append(Bytes batch, AppendOptions options,
                 std::function<void(AppendResult)> done) override;
-  Status Receive(Bytes frame, SiteId from, std::function<void(ReceiveResult)> done) override;
+  Status Receive(Bytes frame, const Origin& from, std::function<void(ReceiveResult)> done) override;
   void OnDurable(std::function<void()> listener) override;
   std::vector<OriginCursor> Held(bool with_shards) const override;
   Result<std::vector<OriginCursor>> FindForks(const std::vector<OriginCursor>& theirs) override;
-  void SetPeerCursor(SiteId peer, const std::vector<OriginCursor>& held) override;
+  void SetPeerCursor(const Origin& peer, const std::vector<OriginCursor>& held) override;
   std::vector<OriginCursor> PeerCursor(SiteId peer) const override;
   void SetPeers(const std::vector<SiteId>& peers) override;
   void Forget(const std::vector<OriginCursor>& horizon, Hlc before) override;
@@ -46,11 +47,15 @@ class EngineImpl final : public Engine {
   Result<Digest> ComputeDigest(bool rescan) override;
   Result<std::vector<uint8_t>> Answer(Bytes question) override;
   std::unique_ptr<Comparison> Compare(const ComparisonOptions& options) override;
+  Result<std::unique_ptr<TakeOver>> StartTakeOver(SiteId peer) override;
 
   Result<std::vector<RecordedConflict>> Conflicts(const ConflictPlace& after, size_t max) override;
   Result<std::vector<RecordedConflict>> ArrivedConflicts(uint64_t after, size_t max) override;
   Result<RecordedConflict> FindConflict(const LinkId& id) override;
   Result<Lsn> SettleConflict(const LinkId& id, Settled how) override;
+  Result<uint64_t> RecordUnsent(Bytes frame, Engine* before) override;
+  Result<Lsn> Evict(SiteId site, uint64_t incarnation) override;
+  Result<uint64_t> RecordUnheard(SiteId site) override;
   Status Checkpoint() override;
   Result<CollectReport> Collect(bool aggressive, bool audit_only) override;
   EngineStatus GetStatus() const override;
@@ -60,10 +65,13 @@ class EngineImpl final : public Engine {
 
  private:
   void RunCheckpoints();
+  AppendResult AppendDurably(Bytes batch);
   Position RetentionFloor() const;
+  Result<Lsn> AppendDecision(Op op, Bytes about, uint32_t how);
   Result<std::unique_ptr<Feed>> OpenFeedOf(SiteId site, const std::vector<OriginCursor>& held);
   Result<InodeInfo> Describe(Inode inode);
   Status CheckDigest();
+  Result<CheckpointInfo> WriteCheckpoint();
 
   const EngineOptions options_;
   const std::unique_ptr<FileSystem> fs_;
@@ -71,6 +79,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<Committer> committer_;
   std::shared_ptr<FeedSource> feeds_;
+  TakeOverTurn take_overs_;
   mutable Gate gate_;  // calls that use the log or the state are inside
 
   std::function<void()> on_durable_;

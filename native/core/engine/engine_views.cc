@@ -5,6 +5,7 @@
 
 #include "engine/comparison_impl.h"
 #include "engine/engine_impl.h"
+#include "engine/takeover_side.h"
 #include "state/digest.h"
 
 namespace cfsrepl {
@@ -211,12 +212,27 @@ Status EngineImpl::CheckDigest() {
 Result<std::vector<uint8_t>> EngineImpl::Answer(Bytes question) {
   Gate::Pass pass(&gate_);
   if (!pass.inside()) return EngineClosed();
+  if (IsTakeOverQuestion(question)) {
+    return TakeOverSide(fs_.get(), parts_.directory->checkpoint_path(),
+                        [this] { return WriteCheckpoint(); })
+        .Answer(question);
+  }
   return ComparisonSide(parts_.replica.get(), committer_.get()).Answer(question);
 }
 
 std::unique_ptr<Comparison> EngineImpl::Compare(const ComparisonOptions& options) {
   return std::make_unique<ComparisonImpl>(options, shared_from_this(), &gate_, parts_.replica.get(),
                                           committer_.get());
+}
+
+Result<std::unique_ptr<TakeOver>> EngineImpl::StartTakeOver(SiteId peer) {
+  Gate::Pass pass(&gate_);
+  if (!pass.inside()) return EngineClosed();
+  const TakeOverParts parts{
+      fs_.get(),   parts_.directory.get(), parts_.books.get(), parts_.log.get(), &gate_,
+      &take_overs_};
+  CFS_RETURN_IF_ERROR(CheckMayTakeOver(parts));
+  return std::unique_ptr<TakeOver>(std::make_unique<TakeOverImpl>(peer, shared_from_this(), parts));
 }
 
 }  // namespace cfsrepl

@@ -7,9 +7,43 @@
 namespace cfsrepl {
 
 namespace {
-constexpr uint32_t kMetadataVersion = 3;
+constexpr uint32_t kMetadataVersion = 4;
+constexpr uint32_t kVersionWithoutEvictions = 3;
 constexpr uint32_t kVersionWithoutForgotten = 2;
 constexpr uint32_t kVersionWithoutHlcs = 1;
+
+void PutPeerCursors(const std::map<SiteId, VersionVector>& cursors, ByteWriter* out) {
+  out->Put<uint32_t>(static_cast<uint32_t>(cursors.size()));
+  for (const auto& [peer, cursor] : cursors) {
+    out->Put<uint16_t>(peer);
+    PutVersionVector(cursor, out);
+  }
+}
+
+std::map<SiteId, VersionVector> GetPeerCursors(ByteReader* in) {
+  std::map<SiteId, VersionVector> cursors;
+  const uint32_t count = in->Get<uint32_t>();
+  for (uint32_t i = 0; i < count && in->ok(); i++) {
+    const SiteId peer = in->Get<uint16_t>();
+    cursors[peer] = GetVersionVector(in);
+  }
+  return cursors;
+}
+
+void PutEviction(const Eviction& eviction, ByteWriter* out) {
+  PutOrigin({eviction.site, eviction.incarnation}, out);
+  out->Put<uint64_t>(eviction.by.hlc);
+  PutOrigin(eviction.by.origin, out);
+  out->Put<uint64_t>(eviction.by.lsn);
+}
+
+Eviction GetEviction(ByteReader* in) {
+  const Origin closed = GetOrigin(in);
+  const Hlc hlc = in->Get<uint64_t>();
+  const Origin by = GetOrigin(in);
+  return {closed.site, closed.incarnation, {hlc, by, in->Get<uint64_t>()}};
+}
+
 }  // namespace
 
 void Metadata::RaiseHeld(const Origin& origin, Lsn lsn, Hlc hlc) {
@@ -21,6 +55,19 @@ void Metadata::RaiseHeld(const Origin& origin, Lsn lsn, Hlc hlc) {
 Hlc Metadata::HeldHlc(const Origin& origin) const {
   auto it = held_hlcs.find(origin);
   return it == held_hlcs.end() ? 0 : it->second;
+}
+
+void Metadata::Evict(const Eviction& eviction) {
+  Eviction& kept = evictions.try_emplace(eviction.site, eviction).first->second;
+  const bool closes_more = eviction.incarnation > kept.incarnation;
+  const bool closed_earlier = eviction.incarnation == kept.incarnation && eviction.by < kept.by;
+  if (closes_more || closed_earlier) kept = eviction;
+}
+
+const Eviction* Metadata::EvictionOf(const Origin& journal) const {
+  auto it = evictions.find(journal.site);
+  if (it == evictions.end() || journal.incarnation > it->second.incarnation) return nullptr;
+  return &it->second;
 }
 
 uint64_t Metadata::SeqOf(const Origin& origin, Shard shard) const {
@@ -75,11 +122,7 @@ std::vector<uint8_t> Metadata::Encode() const {
   out.Put<uint64_t>(epoch);
   out.Put<uint64_t>(inodes_minted);
   PutVersionVector(held, &out);
-  out.Put<uint32_t>(static_cast<uint32_t>(peer_cursors.size()));
-  for (const auto& [peer, cursor] : peer_cursors) {
-    out.Put<uint16_t>(peer);
-    PutVersionVector(cursor, &out);
-  }
+  PutPeerCursors(peer_cursors, &out);
   out.Put<uint32_t>(static_cast<uint32_t>(seqs_.size()));
   for (const auto& [origin, seqs] : seqs_) {
     PutOrigin(origin, &out);
@@ -91,6 +134,9 @@ std::vector<uint8_t> Metadata::Encode() const {
     out.Put<uint64_t>(hlc);
   }
   PutVersionVector(forgotten, &out);
+  out.Put<uint32_t>(static_cast<uint32_t>(evictions.size()));
+  for (const auto& [site, eviction] : evictions) PutEviction(eviction, &out);
+  PutPeerCursors(unheard, &out);
   return out.Take();
 }
 
@@ -112,11 +158,7 @@ Result<Metadata> Metadata::Decode(Bytes bytes) {
   metadata.epoch = in.Get<uint64_t>();
   metadata.inodes_minted = in.Get<uint64_t>();
   metadata.held = GetVersionVector(&in);
-  const uint32_t peers = in.Get<uint32_t>();
-  for (uint32_t i = 0; i < peers && in.ok(); i++) {
-    const SiteId peer = in.Get<uint16_t>();
-    metadata.peer_cursors[peer] = GetVersionVector(&in);
-  }
+  metadata.peer_cursors = GetPeerCursors(&in);
   const uint32_t origins = in.Get<uint32_t>();
   for (uint32_t i = 0; i < origins && in.ok(); i++) {
     std::vector<uint64_t>* seqs = metadata.SeqsOf(GetOrigin(&in));
@@ -128,6 +170,9 @@ Result<Metadata> Metadata::Decode(Bytes bytes) {
     metadata.held_hlcs[origin] = in.Get<uint64_t>();
   }
   if (version > kVersionWithoutForgotten) metadata.forgotten = GetVersionVector(&in);
+  const uint32_t evicted = version <= kVersionWithoutEvictions ? 0 : in.Get<uint32_t>();
+  for (uint32_t i = 0; i < evicted && in.ok(); i++) metadata.Evict(GetEviction(&in));
+  if (version > kVersionWithoutEvictions) metadata.unheard = GetPeerCursors(&in);
   if (!in.finished()) {
     return Status(Code::kCorrupt, "checkpoint metadata of " + std::to_string(bytes.size()) +
                                       " bytes does not follow its format");

@@ -40,6 +40,10 @@ class Metadata {
   uint64_t inodes_minted = 0;  // counter part of the last inode this site minted
   std::map<SiteId, VersionVector> peer_cursors;
   VersionVector forgotten;  // what was gone by then may be missing in the state
+  std::map<SiteId, Eviction> evictions;
+  // Of evicted sites: what each had made durable of what is here, until what it lost since is on
+  // record.
+  std::map<SiteId, VersionVector> unheard;
 
   uint32_t shard_count() const { return shard_count_; }
 
@@ -48,6 +52,11 @@ class Metadata {
   // What is held of `origin` now ends with the entry `lsn`, stamped `hlc`. Raises; never lowers.
   void RaiseHeld(const Origin& origin, Lsn lsn, Hlc hlc);
   Hlc HeldHlc(const Origin& origin) const;  // 0: not known
+
+  // Of each site the greatest incarnation stays, of those that closed it the smallest stamp.
+  void Evict(const Eviction& eviction);
+  // What closed `journal`; null while it is open.
+  const Eviction* EvictionOf(const Origin& journal) const;
 
   // The highest source number in (origin, shard); 0 before the first.
   uint64_t SeqOf(const Origin& origin, Shard shard) const;

@@ -8,11 +8,17 @@
 //   create mkdir symlink   parent+name or path; inode 0: the engine mints one
 //   unlink rmdir           parent+name or path
 //   link                   object (inode, parent+name or path) is the file; destination is the new
-//   name rename                 parent+name or path; destination is the new name all others inode,
-//   parent+name or path
-// conflictack (conflict.h): name is the schema::LinkId of the entry that recorded the conflict,
-// attributes.mode a Settled. "Destination" is new_parent+new_name, or new_name as a path with
-// kOpDestinationIsPath.
+//                          name
+//   rename                 parent+name or path; destination is the new name
+//   all others             inode, parent+name or path
+// "Destination" is new_parent+new_name, or new_name as a path with kOpDestinationIsPath.
+//
+// What only the engine itself appends:
+//   conflict               inode; value is the payload (conflict.h). One that the ledger has
+//                          changes nothing
+//   conflictack            name is the schema::LinkId of the entry that recorded the conflict,
+//                          attributes.mode a Settled (conflict.h)
+//   evict                  name is the payload (eviction.h)
 //
 // Two values that share a register may be given apart: the other one is kKeep32 (uid, gid,
 // file_flags, project) or kKeep64 (size, extent_ref) and keeps what the inode has; a new inode then

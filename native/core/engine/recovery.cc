@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/adoption.h"
 #include "engine/log_items.h"
 #include "state/checkpoint.h"
 
@@ -52,6 +53,7 @@ class Recovery {
 Result<Recovered> Recovery::Run() {
   const auto start = std::chrono::steady_clock::now();
   CFS_RETURN_IF_ERROR(OpenDirectory());
+  CFS_RETURN_IF_ERROR(AdoptTaken(fs_, *out_.directory));
   CFS_RETURN_IF_ERROR(LoadNewestCheckpoint());
   CFS_RETURN_IF_ERROR(OpenLog());
   CarryMarksOver();
@@ -69,7 +71,7 @@ void Recovery::NewReplica() {
 Status Recovery::OpenDirectory() {
   Identity wanted;
   wanted.cluster = options_.cluster;
-  wanted.origin.site = options_.site;
+  wanted.origin = {options_.site, options_.incarnation_after};
   wanted.shard_count = options_.shard_count;
   auto directory = DataDir::Open(fs_, options_.data_dir, wanted);
   if (!directory.ok()) return directory.status();
@@ -94,7 +96,7 @@ Status Recovery::LoadNewestCheckpoint() {
     NewReplica();
   }
   if (!numbers->empty()) loaded_.info.number = numbers->back();
-  return Status::Ok();
+  return CheckNeverAdopted(fs_, *out_.directory, damaged_checkpoints_);
 }
 
 Result<LoadedCheckpoint> Recovery::Load(uint64_t number) {
@@ -103,10 +105,7 @@ Result<LoadedCheckpoint> Recovery::Load(uint64_t number) {
   if (!file.ok()) return file.status();
   auto total = file.value()->SizeBytes();
   if (!total.ok()) return total.status();
-  const ReadSource read = [&](uint64_t offset, std::span<uint8_t> out) {
-    return file.value()->ReadAt(offset, out);
-  };
-  auto header = LoadCheckpoint(read, out_.replica->state.get(),
+  auto header = LoadCheckpoint(ReadsOf(file.value().get()), out_.replica->state.get(),
                                [&](uint64_t bytes) { Report("checkpoint", bytes, total.value()); });
   if (!header.ok()) return Status(header.status().code(), path + ": " + header.status().message());
   const Identity& identity = out_.directory->identity();
@@ -120,6 +119,7 @@ Result<LoadedCheckpoint> Recovery::Load(uint64_t number) {
   loaded.info.number = number;
   loaded.info.bytes = total.value();
   loaded.info.position = {header->segment, header->offset};
+  loaded.info.held = out_.replica->metadata.held;
   loaded.record_seq = header->record_seq;
   loaded.index = std::move(engine->index);
   return loaded;
@@ -149,8 +149,7 @@ Status Recovery::OpenLog() {
   }
   out_.torn_bytes = report.tail_cut_bytes;
   out_.books->Trim(out_.log->oldest());
-  out_.books->Begin(out_.directory->identity().origin, out_.replica->metadata, out_.log->end(),
-                    out_.log->durable_seq());
+  out_.books->EndRecovery(out_.replica->metadata, out_.log->end(), out_.log->durable_seq());
   return Status::Ok();
 }
 
@@ -163,7 +162,7 @@ Status Recovery::Replay(const RecordView& record) {
     if (item.kind == kItemPeerCursor) {
       auto cursor = DecodePeerCursor(item.bytes);
       if (!cursor.ok()) return cursor.status();
-      out_.books->RaisePeerCursor(cursor->peer, cursor->held);
+      out_.books->RaisePeerCursor({cursor->peer, kNoIncarnation}, cursor->held);
     } else if (item.kind == kItemLocalFrame || item.kind == kItemRemoteFrame) {
       CFS_RETURN_IF_ERROR(ReplayFrame(item, &own_lsn, &own_hlc));
     } else if (item.kind == kItemRepair) {
@@ -224,18 +223,11 @@ void Recovery::CarryMarksOver() {
   }
 }
 
-// An earlier incarnation may have minted inode numbers that this one has not seen: its journal is
-// lost, or is still with a peer. So each starts where the clock stands, in milliseconds since 2024
-// (its incarnation has them), 256 numbers for each: an earlier one got there only if it made more
-// than 256,000 objects a second all its life. 40 bits of milliseconds last until 2058.
 void Recovery::StartInodesAfresh() {
-  constexpr uint64_t kMs2024 = 1704067200000;
   const Origin own = out_.directory->identity().origin;
   Metadata& metadata = out_.replica->metadata;
   if (metadata.held.Get(own) != 0) return;
-  const uint64_t ms = own.incarnation >> kIncarnationMsShift;
-  const uint64_t first = (std::max(ms, kMs2024) - kMs2024) << 8;
-  metadata.inodes_minted = std::max(metadata.inodes_minted, first);
+  metadata.inodes_minted = std::max(metadata.inodes_minted, InodesMintedBefore(own.incarnation));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/eviction.h"
 #include "engine/log_items.h"
 #include "state/checkpoint.h"
 
@@ -16,6 +17,15 @@ Status Replica::CheckShards(const FrameView& view) const {
                                         ", expected 0 to " +
                                         std::to_string(metadata.shard_count() - 1));
   }
+  return Status::Ok();
+}
+
+Status Replica::TakeEviction(const Origin& writer, const EntryView& entry) {
+  const EntryHeader& header = *entry.header;
+  if (header.schema() > kEntrySchemaVersion) return Status::Ok();
+  Result<EvictionEntry> evicted = DecodeEviction(header, entry.payload);
+  if (!evicted.ok()) return evicted.status();
+  metadata.Evict({evicted->site, evicted->incarnation, {header.hlc(), writer, header.lsn()}});
   return Status::Ok();
 }
 
@@ -40,6 +50,10 @@ Status Replica::MergeFrame(const FrameView& view, Conflicts conflicts) {
         for (const EntryHeader& header : group) state->PrefetchInode(header.inode());
       }
       const EntryView entry = view.entry(i);
+      // Also of what is held: an adopted checkpoint knows of own entries, not of what they minted.
+      if (entry.header->op() <= static_cast<uint8_t>(Op::Symlink)) {
+        metadata.SeeInode(entry.header->inode(), site);
+      }
       // What is held was merged, and may have been forgotten since.
       if (entry.header->lsn() <= held) continue;
       LossWatch* watch = nullptr;
@@ -52,8 +66,8 @@ Status Replica::MergeFrame(const FrameView& view, Conflicts conflicts) {
         watch = &recorder;
       }
       CFS_RETURN_IF_ERROR(state->Merge(*entry.header, entry.payload, origin, watch));
-      if (entry.header->op() <= static_cast<uint8_t>(Op::Symlink)) {
-        metadata.SeeInode(entry.header->inode(), site);
+      if (entry.header->op() == static_cast<uint8_t>(Op::Evict)) {
+        CFS_RETURN_IF_ERROR(TakeEviction(view.info.origin, entry));
       }
     }
   }

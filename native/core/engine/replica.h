@@ -30,7 +30,7 @@ struct Replica {
         state(std::make_unique<State>()),
         digest(state.get()),
         metadata(shard_count),
-        recorder(state.get(), &id_maps, site) {}
+        recorder(state.get(), state.get(), &id_maps, site) {}
 
   const SiteId site;
   std::unique_ptr<State> state;
@@ -49,6 +49,9 @@ struct Replica {
   // Merges a verified frame and raises what the metadata says is held. The caller has checked that
   // it follows what is held. kMalformed and kTooLarge (base/limits.h) merge nothing.
   Status MergeFrame(const FrameView& view, Conflicts conflicts);
+
+  // Notes in the metadata what an evict of `writer` closes.
+  Status TakeEviction(const Origin& writer, const EntryView& entry);
 
   // Takes the registers of a repair item (log_items.h): those with a greater stamp than here, and
   // those with the same. kMalformed, kChecksum, kUnsupported, kTooLarge take nothing.

@@ -27,7 +27,7 @@ struct AppendRequest {
 
 struct ReceiveRequest {
   Bytes frame;
-  SiteId from = 0;
+  Origin from;  // whose session it came over
   std::function<void(ReceiveResult)> done;
 };
 

@@ -1,6 +1,7 @@
-// Admission of what an operator decides about a conflict.
+// Admission of what an operator decides: about a conflict, about the journals of a site.
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "engine/admission.h"
@@ -13,6 +14,18 @@ Result<EntryPayload> PartsOf(const ConflictSide& side, Inode inode) {
                            static_cast<uint32_t>(side.payload.size()), 0, 0, side.stamp.origin.site,
                            static_cast<uint8_t>(side.op), kEntrySchemaVersion, 0, 0, 0);
   return DecodePayload(header, side.payload);
+}
+
+// The name that an unsent entry is about: by its link, and if that does not show, by where it was.
+// If its creation was restored, it has another identity here.
+const VisibleLink* NameMeant(const std::vector<VisibleLink>& links, const EntryPayload& parts) {
+  const std::string name = AsString(parts.name);
+  const VisibleLink* at_place = nullptr;
+  for (const VisibleLink& link : links) {
+    if (link.link == parts.link) return &link;
+    if (link.parent == parts.parent && link.name == name) at_place = &link;
+  }
+  return at_place;
 }
 
 }  // namespace
@@ -38,13 +51,31 @@ Status Admission::AdmitSettling(const OpView& op, Inode* inode) {
   return Status::Ok();
 }
 
+// No name of it shows. The root has none, and is not.
+bool Admission::IsGone(Inode inode) const {
+  return inode != kRootInode && !state_->PathOf(inode).ok();
+}
+
+// What else must hold is a rule of the entry, which all drafts are checked for.
+Status Admission::AdmitEviction(const OpView& op) {
+  ByteReader reader(op.name);
+  const auto evicted = reader.Get<schema::Evicted>();
+  if (evicted.site() == origin_.site && evicted.incarnation() >= origin_.incarnation) {
+    return Status(Code::kInvalidArgument, "incarnation " + std::to_string(evicted.incarnation()) +
+                                              " of site " + std::to_string(evicted.site()) +
+                                              " is this site's own, expected one before " +
+                                              std::to_string(origin_.incarnation));
+  }
+  AddRaw(op, Op::Evict, kRootInode, 0, op.name);
+  return Status::Ok();
+}
+
 // The loser's entry is the same but for its stamp, whatever the tree looks like now. What it needs
 // and is gone, its inode or a directory, is made again first, in full: other sites may
 // have forgotten it already.
 Status Admission::AddRestored(const OpView& op, const Conflict& conflict) {
   const ConflictSide& loser = conflict.loser;
   const Inode inode = conflict.loser_inode;
-  const bool is_gone = inode != kRootInode && !state_->PathOf(inode).ok();
   Result<EntryPayload> parts = PartsOf(loser, inode);
   if (!parts.ok()) return parts.status();
   // The entry will be one of this site's, and so in its ids.
@@ -53,27 +84,60 @@ Status Admission::AddRestored(const OpView& op, const Conflict& conflict) {
     parts->attributes =
         WithOwner(parts->attributes, id_maps_->Get()->Local(loser.stamp.origin.site, owner));
   }
+  if (loser.op <= Op::Symlink) return AddRestoredBirth(op, loser.op, inode, parts.value());
+  const bool is_unsent = conflict.lost == Lost::kUnsent;
   if (loser.op == Op::Unlink || loser.op == Op::Rmdir) {
-    if (!is_gone) AddRaw(op, loser.op, inode, 0, loser.payload);
+    if (is_unsent) return AddUnsentRemoval(op, loser.op, inode, parts.value());
+    if (!IsGone(inode)) AddRaw(op, loser.op, inode, 0, loser.payload);
     return Status::Ok();
   }
-  if (conflict.lost == Lost::kExistence) {
-    Result<Inode> parent = AddRevivedDirectory(op, parts->parent);
-    if (!parent.ok()) return parent.status();
-    parts->parent = parent.value();
-    if (is_gone) return AddRebirth(op, loser.op, inode, parts.value());
-    Add(op, loser.op, inode, kEntryAssertsLinks, parts.value());
-    return Status::Ok();
+  InodeAttributes attributes;
+  if (is_unsent && !state_->GetAttributes(inode, &attributes)) {
+    return Status(Code::kNotFound, "nothing is known of inode " + std::to_string(inode) +
+                                       " here: its creation has to be restored first, unless it "
+                                       "was removed and has been forgotten");
   }
-  if (loser.op == Op::Rename) {
-    if (is_gone) return AddRevival(op, inode, {parts->new_parent, parts->new_name});
-    Result<Inode> parent = AddRevivedDirectory(op, parts->new_parent);
-    if (!parent.ok()) return parent.status();
-    parts->new_parent = parent.value();
-    Add(op, Op::Rename, inode, 0, parts.value());
-    return Status::Ok();
+  if (IsStructural(loser.op)) return AddRestoredName(op, conflict, parts.value());
+  return AddRestoredChange(op, conflict, parts.value());
+}
+
+Status Admission::AddRestoredBirth(const OpView& op, Op birth, Inode inode, EntryPayload parts) {
+  Result<Inode> parent = AddRevivedDirectory(op, parts.parent);
+  if (!parent.ok()) return parent.status();
+  parts.parent = parent.value();
+  InodeAttributes attributes;
+  const bool is_known = state_->GetAttributes(inode, &attributes);
+  if (is_known && IsGone(inode)) return AddRebirth(op, birth, inode, parts);
+  Add(op, birth, inode, kEntryAssertsLinks, parts);
+  return Status::Ok();
+}
+
+// A link or a rename.
+Status Admission::AddRestoredName(const OpView& op, const Conflict& conflict, EntryPayload parts) {
+  const Op kind = conflict.loser.op;
+  const Inode inode = conflict.loser_inode;
+  Inode* const directory = kind == Op::Rename ? &parts.new_parent : &parts.parent;
+  if (IsGone(inode)) {
+    return AddRevival(op, inode, {*directory, kind == Op::Rename ? parts.new_name : parts.name});
   }
-  if (is_gone) {
+  Result<Inode> parent = AddRevivedDirectory(op, *directory);
+  if (!parent.ok()) return parent.status();
+  *directory = parent.value();
+  if (kind == Op::Rename && conflict.lost == Lost::kUnsent) {
+    return AddUnsentRename(op, inode, parts);
+  }
+  Add(op, kind, inode, 0, parts);
+  return Status::Ok();
+}
+
+// Of attributes or an xattr.
+Status Admission::AddRestoredChange(const OpView& op, const Conflict& conflict,
+                                    const EntryPayload& parts) {
+  const ConflictSide& loser = conflict.loser;
+  const Inode inode = conflict.loser_inode;
+  // Of a file that was open, and had no name as its writer knew it, no name comes back.
+  const bool may_be_nameless = conflict.lost == Lost::kUnsent && !loser.asserts_links;
+  if (IsGone(inode) && !may_be_nameless) {
     const auto names = state_->NamesEver(inode);
     if (names.empty()) {
       return Status(Code::kNotFound,
@@ -84,7 +148,55 @@ Status Admission::AddRestored(const OpView& op, const Conflict& conflict) {
   ChangeTarget target;
   const bool known = state_->GetChangeTarget(inode, &target);
   const bool asserts = loser.asserts_links && known && !target.has_removed_link;
-  Add(op, loser.op, inode, asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, parts.value());
+  Add(op, loser.op, inode, asserts ? uint16_t{kEntryAssertsLinks} : uint16_t{0}, parts);
+  return Status::Ok();
+}
+
+Status Admission::AddUnsentRemoval(const OpView& op, Op kind, Inode inode,
+                                   const EntryPayload& parts) {
+  const Result<InodeView> view = state_->GetInode(inode);
+  const VisibleLink* const name = view.ok() ? NameMeant(view->links, parts) : nullptr;
+  if (name == nullptr) {
+    return Status(Code::kNotFound, "nothing is left to remove: inode " + std::to_string(inode) +
+                                       " is not " + QuoteBytes(parts.name) + " in directory " +
+                                       std::to_string(parts.parent) +
+                                       " any more, nor elsewhere under that link");
+  }
+  AddNameRemoval(op, kind, {name->parent, AsBytes(name->name)},
+                 {name->parent, inode, name->link, view->attributes.kind});
+  return Status::Ok();
+}
+
+// The inode has a name that shows.
+Status Admission::AddUnsentRename(const OpView& op, Inode inode, EntryPayload parts) {
+  const Result<InodeView> view = state_->GetInode(inode);
+  if (!view.ok()) return view.status();
+  const auto names = state_->NamesEver(inode);
+  const bool is_known = std::any_of(names.begin(), names.end(),
+                                    [&](const auto& name) { return name.link == parts.link; });
+  const VisibleLink* from = NameMeant(view->links, parts);
+  if (from == nullptr || (is_known && from->link != parts.link)) {
+    from = is_known ? nullptr : &view->links.front();
+  }
+  if (from != nullptr) {
+    parts.link = from->link;
+    parts.parent = from->parent;
+    parts.name = AsBytes(from->name);
+  }
+  // What it replaced goes if it is there still, by whatever link; what else is there stays.
+  const Inode replaced = std::exchange(parts.replaced_inode, 0);
+  parts.replaced_link = {};
+  const auto there = state_->LookupName(parts.new_parent, parts.new_name);
+  if (there.has_value() && there->inode == inode && there->link != parts.link) return Status::Ok();
+  if (there.has_value() && there->inode == replaced) {
+    parts.replaced_inode = replaced;
+    parts.replaced_link = there->link;
+  }
+  if (from == nullptr) {
+    Add(op, Op::Rename, inode, 0, parts);  // the name was removed here, and comes back
+  } else {
+    AddMove(op, {from->parent, inode, from->link, view->attributes.kind}, parts);
+  }
   return Status::Ok();
 }
 
@@ -142,11 +254,6 @@ Result<Inode> Admission::AddRevivedDirectory(const OpView& op, Inode directory) 
   reviving_.pop_back();
   if (!added.ok()) return added;
   return directory;
-}
-
-void Admission::AddRaw(const OpView& op, Op kind, Inode inode, uint16_t flags, Bytes bytes) {
-  AddDraft(op, kind, inode, flags).assign(bytes.begin(), bytes.end());
-  drafts_.back().payload = payloads_[drafts_.size() - 1];
 }
 
 }  // namespace cfsrepl

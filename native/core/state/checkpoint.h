@@ -21,6 +21,9 @@ namespace cfsrepl {
 
 class ChunkBuilder;
 
+// Of a whole file: header and footer, without metadata and chunks.
+inline constexpr uint64_t kCheckpointBytesMin = 120;
+
 // What the file says about itself. `position` and `record_seq` are where replay starts: taken
 // before the first Step, under the same lock.
 struct CheckpointHeader {
@@ -75,6 +78,13 @@ using ReadSource = std::function<Result<size_t>(uint64_t offset, std::span<uint8
 
 // Reads and checks the header alone.
 Result<CheckpointHeader> ReadCheckpointHeader(const ReadSource& read);
+
+// Copies a checkpoint of `file_bytes` under another header: the chunks byte for byte, piece by
+// piece, and a footer that fits. kCorrupt if header or footer are not those of a whole checkpoint;
+// chunks are not looked into. kTooLarge as CheckpointWriter::Start.
+Status RewriteCheckpoint(const ReadSource& read, uint64_t file_bytes,
+                         const CheckpointHeader& header,
+                         const CheckpointWriter::AppendSink& append);
 
 // Merges a checkpoint into `state`, a chunk at a time, each checked before any of it is merged. Ok
 // only when the footer was there and agreed: a cut or damaged file is kCorrupt, and the state then

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/limits.h"
 #include "checksum/crc32c.h"
 #include "state/checkpoint.h"
@@ -8,6 +10,63 @@ namespace cfsrepl {
 
 using namespace checkpoint_format;  // NOLINT: the layouts are named all over this file
 
+namespace {
+
+constexpr size_t kCopiedPieceBytes = 1024 * 1024;
+static_assert(kCheckpointBytesMin == sizeof(FileHeader) + sizeof(Footer));
+
+Result<FileHeader> ToFileHeader(const CheckpointHeader& from) {
+  if (from.engine_metadata.size() > limits::kCheckpointMetadataBytesMax) {
+    return Status(Code::kTooLarge,
+                  "checkpoint: the engine's metadata has " +
+                      std::to_string(from.engine_metadata.size()) + " bytes, at most " +
+                      std::to_string(limits::kCheckpointMetadataBytesMax) + " are allowed");
+  }
+  FileHeader header{};
+  header.magic = kFileMagic;
+  header.version = kVersion;
+  header.metadata_bytes = static_cast<uint32_t>(from.engine_metadata.size());
+  header.cluster = from.cluster;
+  header.volume = from.volume;
+  header.segment = from.segment;
+  header.offset = from.offset;
+  header.record_seq = from.record_seq;
+  header.crc =
+      Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))), from.engine_metadata);
+  return header;
+}
+
+Status Cut(uint64_t offset) {
+  return Status(Code::kCorrupt, "checkpoint: the file ends at offset " + std::to_string(offset));
+}
+
+// Exactly out.size() bytes.
+Status ReadAll(const ReadSource& read, uint64_t offset, std::span<uint8_t> out) {
+  while (!out.empty()) {
+    Result<size_t> got = read(offset, out);
+    if (!got.ok()) return got.status();
+    if (got.value() == 0) return Cut(offset);
+    offset += got.value();
+    out = out.subspan(got.value());
+  }
+  return Status::Ok();
+}
+
+Result<Footer> ReadFooterAt(const ReadSource& read, uint64_t offset) {
+  Footer footer;
+  CFS_RETURN_IF_ERROR(
+      ReadAll(read, offset, std::span(reinterpret_cast<uint8_t*>(&footer), sizeof(footer))));
+  if (footer.magic != kFooterMagic ||
+      footer.crc != Crc32c(BytesOf(footer, offsetof(Footer, crc))) ||
+      footer.file_bytes != offset + sizeof(footer)) {
+    return Status(Code::kCorrupt,
+                  "checkpoint: no footer of this file at offset " + std::to_string(offset));
+  }
+  return footer;
+}
+
+}  // namespace
+
 CheckpointWriter::CheckpointWriter(const State* state, CheckpointHeader header, AppendSink append)
     : state_(state),
       header_(std::move(header)),
@@ -17,24 +76,9 @@ CheckpointWriter::CheckpointWriter(const State* state, CheckpointHeader header, 
 CheckpointWriter::~CheckpointWriter() = default;
 
 Status CheckpointWriter::Start() {
-  if (header_.engine_metadata.size() > limits::kCheckpointMetadataBytesMax) {
-    return Status(Code::kTooLarge,
-                  "checkpoint: the engine's metadata has " +
-                      std::to_string(header_.engine_metadata.size()) + " bytes, at most " +
-                      std::to_string(limits::kCheckpointMetadataBytesMax) + " are allowed");
-  }
-  FileHeader header{};
-  header.magic = kFileMagic;
-  header.version = kVersion;
-  header.metadata_bytes = static_cast<uint32_t>(header_.engine_metadata.size());
-  header.cluster = header_.cluster;
-  header.volume = header_.volume;
-  header.segment = header_.segment;
-  header.offset = header_.offset;
-  header.record_seq = header_.record_seq;
-  header.crc =
-      Crc32cExtend(Crc32c(BytesOf(header, offsetof(FileHeader, crc))), header_.engine_metadata);
-  CFS_RETURN_IF_ERROR(Append(BytesOf(header)));
+  Result<FileHeader> header = ToFileHeader(header_);
+  if (!header.ok()) return header.status();
+  CFS_RETURN_IF_ERROR(Append(BytesOf(header.value())));
   return Append(header_.engine_metadata);
 }
 
@@ -111,6 +155,32 @@ Status CheckpointWriter::Finish() {
 Status CheckpointWriter::Append(Bytes bytes) {
   bytes_written_ += bytes.size();
   return append_(bytes);
+}
+
+Status RewriteCheckpoint(const ReadSource& read, uint64_t file_bytes,
+                         const CheckpointHeader& header,
+                         const CheckpointWriter::AppendSink& append) {
+  Result<CheckpointHeader> old = ReadCheckpointHeader(read);
+  if (!old.ok()) return old.status();
+  uint64_t at = sizeof(FileHeader) + old->engine_metadata.size();
+  if (file_bytes < at + sizeof(Footer)) return Cut(file_bytes);
+  const uint64_t end = file_bytes - sizeof(Footer);
+  Result<Footer> footer = ReadFooterAt(read, end);
+  if (!footer.ok()) return footer.status();
+  Result<FileHeader> fixed = ToFileHeader(header);
+  if (!fixed.ok()) return fixed.status();
+
+  CFS_RETURN_IF_ERROR(append(BytesOf(fixed.value())));
+  CFS_RETURN_IF_ERROR(append(header.engine_metadata));
+  footer->file_bytes = file_bytes - at + sizeof(FileHeader) + header.engine_metadata.size();
+  std::vector<uint8_t> piece(std::min<uint64_t>(kCopiedPieceBytes, end - at));
+  for (; at < end; at += piece.size()) {
+    piece.resize(std::min<uint64_t>(piece.size(), end - at));
+    CFS_RETURN_IF_ERROR(ReadAll(read, at, piece));
+    CFS_RETURN_IF_ERROR(append(piece));
+  }
+  footer->crc = Crc32c(BytesOf(footer.value(), offsetof(Footer, crc)));
+  return append(BytesOf(footer.value()));
 }
 
 Status EncodeInodeChunks(const State& state, Inode inode, Buffer* out) {

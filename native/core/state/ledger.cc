@@ -54,6 +54,11 @@ Result<bool> Ledger::MergeConflict(const EntryHeader& header, Bytes payload, con
     known->second.others.push_back(known->second.place.id);
     auto node = records_.extract(known->second.place);
     node.key() = place;
+    // What one loss was recorded with may differ in its path, say: all sites show the first.
+    bytes_ -= BytesOf(node.mapped());
+    node.mapped().inode = header.inode();
+    node.mapped().payload.assign(payload.begin(), payload.end());
+    bytes_ += BytesOf(node.mapped());
     arrivals_[node.mapped().arrival] = place;
     records_.insert(std::move(node));
     known->second.place = place;
@@ -139,8 +144,9 @@ Ledger::LossKey Ledger::KeyOf(Bytes payload) {
   auto stamp_of = [](const schema::ConflictSide& side) {
     return Stamp{side.hlc(), {side.site(), side.incarnation()}, side.lsn()};
   };
-  return {stamp_of(head.loser()), stamp_of(head.winner()), head.loser_inode(),
-          static_cast<Lost>(head.lost())};
+  const auto lost = static_cast<Lost>(head.lost());
+  return {stamp_of(head.loser()), lost == Lost::kUnsent ? Stamp() : stamp_of(head.winner()),
+          head.loser_inode(), lost};
 }
 
 size_t Ledger::Hash::operator()(const LossKey& key) const {

@@ -66,6 +66,9 @@ class Ledger {
   // The first that arrived after the arrival `after`, in order of arrival; end() if none did.
   std::map<LedgerPlace, LedgerRecord>::const_iterator ArrivedAfter(uint64_t after) const;
 
+  // Whether there is a record of the loss that a conflict's payload tells of.
+  bool Knows(Bytes payload) const { return known_.contains(KeyOf(payload)); }
+
   // Whether some record's loser is a change of `inode`.
   bool IsAbout(Inode inode) const { return losers_.contains(inode); }
 
@@ -78,7 +81,8 @@ class Ledger {
   uint64_t recorded() const { return recorded_; }
 
  private:
-  // One loss may have been recorded twice: by a site, and again by its next incarnation.
+  // One loss may have been recorded twice: by a site, and again by its next incarnation. An unsent
+  // entry is one loss, whichever eviction its record names; there `winner` is none.
   struct LossKey {
     Stamp loser;
     Stamp winner;

@@ -286,6 +286,7 @@ Status State::Merge(const EntryHeader& header, Bytes payload, OriginIndex origin
   if (op == Op::Conflict || op == Op::Conflictack) {
     return ledger_.Merge(header, payload, store_->origins.Get(origin)).status();
   }
+  if (op == Op::Evict) return Status::Ok();  // of journals; Metadata keeps it
   if (op != Op::Write && op != Op::Truncate && op != Op::Setattr) {
     return OpMerger(this, header, stamp, watch == nullptr ? nullptr : &losses).Merge(payload);
   }

@@ -84,11 +84,12 @@ enum class RefuseCode : uint16_t {
   StaleEpoch = 16,
   Internal = 17,
   Diverged = 18,
+  Evicted = 19,
   MIN = None,
-  MAX = Diverged
+  MAX = Evicted
 };
 
-inline const RefuseCode (&EnumValuesRefuseCode())[19] {
+inline const RefuseCode (&EnumValuesRefuseCode())[20] {
   static const RefuseCode values[] = {
     RefuseCode::None,
     RefuseCode::Version,
@@ -108,13 +109,14 @@ inline const RefuseCode (&EnumValuesRefuseCode())[19] {
     RefuseCode::ShuttingDown,
     RefuseCode::StaleEpoch,
     RefuseCode::Internal,
-    RefuseCode::Diverged
+    RefuseCode::Diverged,
+    RefuseCode::Evicted
   };
   return values;
 }
 
 inline const char * const *EnumNamesRefuseCode() {
-  static const char * const names[20] = {
+  static const char * const names[21] = {
     "None",
     "Version",
     "WrongCluster",
@@ -134,13 +136,14 @@ inline const char * const *EnumNamesRefuseCode() {
     "StaleEpoch",
     "Internal",
     "Diverged",
+    "Evicted",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameRefuseCode(RefuseCode e) {
-  if (flatbuffers::IsOutRange(e, RefuseCode::None, RefuseCode::Diverged)) return "";
+  if (flatbuffers::IsOutRange(e, RefuseCode::None, RefuseCode::Evicted)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesRefuseCode()[index];
 }
@@ -869,7 +872,8 @@ struct SiteHeld FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef SiteHeldBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_SITE = 4,
-    VT_CURSORS = 6
+    VT_CURSORS = 6,
+    VT_INCARNATION = 8
   };
   uint16_t site() const {
     return GetField<uint16_t>(VT_SITE, 0);
@@ -877,12 +881,16 @@ struct SiteHeld FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors() const {
     return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *>(VT_CURSORS);
   }
+  uint64_t incarnation() const {
+    return GetField<uint64_t>(VT_INCARNATION, 0);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint16_t>(verifier, VT_SITE, 2) &&
            VerifyOffset(verifier, VT_CURSORS) &&
            verifier.VerifyVector(cursors()) &&
            verifier.VerifyVectorOfTables(cursors()) &&
+           VerifyField<uint64_t>(verifier, VT_INCARNATION, 8) &&
            verifier.EndTable();
   }
 };
@@ -896,6 +904,9 @@ struct SiteHeldBuilder {
   }
   void add_cursors(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors) {
     fbb_.AddOffset(SiteHeld::VT_CURSORS, cursors);
+  }
+  void add_incarnation(uint64_t incarnation) {
+    fbb_.AddElement<uint64_t>(SiteHeld::VT_INCARNATION, incarnation, 0);
   }
   explicit SiteHeldBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
@@ -911,8 +922,10 @@ struct SiteHeldBuilder {
 inline flatbuffers::Offset<SiteHeld> CreateSiteHeld(
     flatbuffers::FlatBufferBuilder &_fbb,
     uint16_t site = 0,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>> cursors = 0,
+    uint64_t incarnation = 0) {
   SiteHeldBuilder builder_(_fbb);
+  builder_.add_incarnation(incarnation);
   builder_.add_cursors(cursors);
   builder_.add_site(site);
   return builder_.Finish();
@@ -921,12 +934,14 @@ inline flatbuffers::Offset<SiteHeld> CreateSiteHeld(
 inline flatbuffers::Offset<SiteHeld> CreateSiteHeldDirect(
     flatbuffers::FlatBufferBuilder &_fbb,
     uint16_t site = 0,
-    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors = nullptr) {
+    const std::vector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>> *cursors = nullptr,
+    uint64_t incarnation = 0) {
   auto cursors__ = cursors ? _fbb.CreateVector<flatbuffers::Offset<cfsrepl::schema::OriginCursor>>(*cursors) : 0;
   return cfsrepl::schema::CreateSiteHeld(
       _fbb,
       site,
-      cursors__);
+      cursors__,
+      incarnation);
 }
 
 struct Heartbeat FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

@@ -26,6 +26,8 @@ struct ConflictSide;
 
 struct ConflictHead;
 
+struct Evicted;
+
 struct LinkId;
 
 enum class Op : uint8_t {
@@ -44,11 +46,12 @@ enum class Op : uint8_t {
   Removexattr = 12,
   Conflict = 13,
   Conflictack = 14,
+  Evict = 15,
   MIN = None,
-  MAX = Conflictack
+  MAX = Evict
 };
 
-inline const Op (&EnumValuesOp())[15] {
+inline const Op (&EnumValuesOp())[16] {
   static const Op values[] = {
     Op::None,
     Op::Create,
@@ -64,13 +67,14 @@ inline const Op (&EnumValuesOp())[15] {
     Op::Setxattr,
     Op::Removexattr,
     Op::Conflict,
-    Op::Conflictack
+    Op::Conflictack,
+    Op::Evict
   };
   return values;
 }
 
 inline const char * const *EnumNamesOp() {
-  static const char * const names[16] = {
+  static const char * const names[17] = {
     "None",
     "Create",
     "Mkdir",
@@ -86,13 +90,14 @@ inline const char * const *EnumNamesOp() {
     "Removexattr",
     "Conflict",
     "Conflictack",
+    "Evict",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameOp(Op e) {
-  if (flatbuffers::IsOutRange(e, Op::None, Op::Conflictack)) return "";
+  if (flatbuffers::IsOutRange(e, Op::None, Op::Evict)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesOp()[index];
 }
@@ -427,6 +432,41 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) ConflictHead FLATBUFFERS_FINAL_CLASS {
   }
 };
 FLATBUFFERS_STRUCT_END(ConflictHead, 80);
+
+FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Evicted FLATBUFFERS_FINAL_CLASS {
+ private:
+  uint64_t incarnation_;
+  uint16_t site_;
+  uint16_t reserved0_;
+  uint32_t reserved1_;
+
+ public:
+  Evicted()
+      : incarnation_(0),
+        site_(0),
+        reserved0_(0),
+        reserved1_(0) {
+  }
+  Evicted(uint64_t _incarnation, uint16_t _site, uint16_t _reserved0, uint32_t _reserved1)
+      : incarnation_(flatbuffers::EndianScalar(_incarnation)),
+        site_(flatbuffers::EndianScalar(_site)),
+        reserved0_(flatbuffers::EndianScalar(_reserved0)),
+        reserved1_(flatbuffers::EndianScalar(_reserved1)) {
+  }
+  uint64_t incarnation() const {
+    return flatbuffers::EndianScalar(incarnation_);
+  }
+  uint16_t site() const {
+    return flatbuffers::EndianScalar(site_);
+  }
+  uint16_t reserved0() const {
+    return flatbuffers::EndianScalar(reserved0_);
+  }
+  uint32_t reserved1() const {
+    return flatbuffers::EndianScalar(reserved1_);
+  }
+};
+FLATBUFFERS_STRUCT_END(Evicted, 16);
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) LinkId FLATBUFFERS_FINAL_CLASS {
  private:

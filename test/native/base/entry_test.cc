@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/eviction.h"
 #include "frame/frame_support.h"
 
 namespace cfsrepl {
@@ -304,7 +305,7 @@ TEST(EntryPayload, DevicesHaveANumberAndEveryFileTypeCanBeMade) {
 }
 
 TEST(EntryPayload, ANewerOpOrSchemaIsUnsupportedNotMalformed) {
-  TestEntry newer_op = MakeEntry({.op = static_cast<Op>(15)}, std::vector<uint8_t>{1, 2, 3});
+  TestEntry newer_op = MakeEntry({.op = static_cast<Op>(16)}, std::vector<uint8_t>{1, 2, 3});
   TestEntry newer_schema = MakeEntry({.flags = 0xffff, .schema = 2}, std::vector<uint8_t>{1, 2, 3});
   for (const TestEntry& entry : {newer_op, newer_schema}) {
     EXPECT_EQ(DecodePayload(entry.header, entry.payload).status().code(), Code::kUnsupported);
@@ -325,6 +326,42 @@ TEST(EntryPayload, TheLargestPayloadFitsTheLimit) {
   EXPECT_LE(entry.payload.size(), limits::kEntryPayloadBytesMax);
 }
 
+TestEntry Evict(const EvictionEntry& eviction, const EntrySpec& spec = {.inode = kRootInode}) {
+  std::vector<uint8_t> payload;
+  EncodeEviction(eviction, &payload);
+  EntrySpec evict = spec;
+  evict.op = Op::Evict;
+  return MakeEntry(evict, payload);
+}
+
+TEST(Eviction, ComesBackAsItWasWritten) {
+  const TestEntry entry = Evict({0xfffe, ~uint64_t{0}});
+  ASSERT_EQ(entry.payload.size(), 16u);
+  EXPECT_TRUE(ValidatePayload(entry.header, entry.payload).ok());
+  const auto decoded = DecodeEviction(entry.header, entry.payload);
+  ASSERT_TRUE(decoded.ok()) << decoded.status().message();
+  EXPECT_EQ(decoded->site, 0xfffe);
+  EXPECT_EQ(decoded->incarnation, ~uint64_t{0});
+}
+
+TEST(Eviction, OfNoSiteOrWithAnythingElseIsMalformed) {
+  TestEntry reserved = Evict({3, 9});
+  TestEntry cut = reserved, longer = reserved;
+  reserved.payload[10] = 1;
+  cut.payload.pop_back();
+  longer.payload.push_back(0);
+  for (const TestEntry& entry :
+       {Evict({0, 9}), Evict({3, 9}, {.inode = 2}),
+        Evict({3, 9}, {.inode = kRootInode, .flags = kEntryAssertsLinks}),
+        MakeEntry({.op = Op::Evict, .inode = kRootInode}, reserved.payload),
+        MakeEntry({.op = Op::Evict, .inode = kRootInode}, cut.payload),
+        MakeEntry({.op = Op::Evict, .inode = kRootInode}, longer.payload)}) {
+    const Status status = ValidatePayload(entry.header, entry.payload);
+    EXPECT_EQ(status.code(), Code::kMalformed);
+    EXPECT_NE(status.message().find("(evict)"), std::string::npos) << status.message();
+  }
+}
+
 TEST(ValidateName, TakesAnyBytesButSlashAndNul) {
   for (int byte = 1; byte < 256; ++byte) {
     std::string name = {'x', static_cast<char>(byte)};
@@ -340,10 +377,11 @@ TEST(QuoteBytes, ShowsPrintableAsciiAndEscapesTheRest) {
   EXPECT_EQ(QuoteBytes(AsBytes(std::string(65, 'a'))), "\"" + std::string(64, 'a') + "\"...");
 }
 
-TEST(OpName, KnowsAllTwelve) {
+TEST(OpName, KnowsAll) {
   EXPECT_EQ(OpName(Op::Create), "create");
   EXPECT_EQ(OpName(Op::Removexattr), "removexattr");
-  EXPECT_EQ(OpName(static_cast<Op>(15)), "unknown");
+  EXPECT_EQ(OpName(Op::Evict), "evict");
+  EXPECT_EQ(OpName(static_cast<Op>(16)), "unknown");
 }
 
 }  // namespace

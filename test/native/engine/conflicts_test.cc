@@ -11,23 +11,13 @@
 namespace cfsrepl {
 namespace {
 
-// The payload must stay where it is.
-Conflict DecodeRecorded(const RecordedConflict& recorded) {
-  const EntryHeader header(recorded.place.id.lsn, recorded.place.hlc, recorded.inode, 0, 0,
-                           static_cast<uint32_t>(recorded.payload.size()), 0, 0, 1,
-                           static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
-  auto conflict = DecodeConflict(header, recorded.payload);
-  EXPECT_TRUE(conflict.ok()) << conflict.status().message();
-  return conflict.value();
-}
-
 class ConflictsTest : public TwoSitesTest {
  protected:
   // As TwoSitesTest does; the ledgers are equal as well then.
   void Meet() {
     TwoSitesTest::Meet();
-    const auto of_a = Ledger(a_.get());
-    const auto of_b = Ledger(b_.get());
+    const auto of_a = LedgerOf(a_.get());
+    const auto of_b = LedgerOf(b_.get());
     ASSERT_EQ(of_a.size(), of_b.size());
     for (size_t i = 0; i < of_a.size(); i++) {
       EXPECT_EQ(of_a[i].place.id, of_b[i].place.id);
@@ -36,11 +26,6 @@ class ConflictsTest : public TwoSitesTest {
     }
   }
 
-  static std::vector<RecordedConflict> Ledger(Engine* engine) {
-    auto conflicts = engine->Conflicts({}, 1000);
-    EXPECT_TRUE(conflicts.ok());
-    return conflicts.value();
-  }
   static void Chmod(Engine* site, Inode inode, uint32_t mode) {
     ASSERT_TRUE(AppendAndWait(site, BatchBuilder().SetMode(inode, mode)).status.ok());
   }
@@ -59,7 +44,7 @@ TEST_F(ConflictsTest, NothingSequentialIsReported) {
     Chmod(round % 2 == 0 ? a_.get() : b_.get(), file, 0600 + round);
     Meet();
   }
-  EXPECT_TRUE(Ledger(a_.get()).empty());
+  EXPECT_TRUE(LedgerOf(a_.get()).empty());
 }
 
 TEST_F(ConflictsTest, TheSameFieldChangedApartIsInTheLedgerOfBothSites) {
@@ -67,7 +52,7 @@ TEST_F(ConflictsTest, TheSameFieldChangedApartIsInTheLedgerOfBothSites) {
   Chmod(a_.get(), file, 0600);
   Chmod(b_.get(), file, 0640);
   Meet();
-  const auto ledger = Ledger(a_.get());
+  const auto ledger = LedgerOf(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
   const Conflict conflict = DecodeRecorded(ledger[0]);
   EXPECT_EQ(conflict.lost, Lost::kFields);
@@ -86,7 +71,7 @@ TEST_F(ConflictsTest, DifferentFieldsAndEqualValuesAreNoConflict) {
   Do(a_.get(), Op::Setxattr, "/f", "user.a", "1");
   Do(b_.get(), Op::Setxattr, "/f", "user.b", "2");
   Meet();
-  EXPECT_TRUE(Ledger(a_.get()).empty());
+  EXPECT_TRUE(LedgerOf(a_.get()).empty());
 }
 
 // What b hears of in between must not make its first change superfluous: that is what a's lost to.
@@ -100,7 +85,7 @@ TEST_F(ConflictsTest, AChangeThatWonIsNotLeftOutForALaterOneThatKnewTheLoser) {
   Do(b_.get(), Op::Setxattr, "/f", "user.k", "from b, who knows");
   Chmod(b_.get(), file, 0644);
   Meet();
-  const auto ledger = Ledger(a_.get());
+  const auto ledger = LedgerOf(a_.get());
   ASSERT_EQ(ledger.size(), 2u);
   for (const RecordedConflict& recorded : ledger) {
     const Conflict conflict = DecodeRecorded(recorded);
@@ -115,7 +100,7 @@ TEST_F(ConflictsTest, AnXattrSetApartKeepsTheLosersValue) {
   Do(a_.get(), Op::Setxattr, "/f", "user.k", "from a");
   Do(b_.get(), Op::Setxattr, "/f", "user.k", "from b");
   Meet();
-  const auto ledger = Ledger(b_.get());
+  const auto ledger = LedgerOf(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
   const Conflict conflict = DecodeRecorded(ledger[0]);
   EXPECT_EQ(conflict.lost, Lost::kXattr);
@@ -128,7 +113,7 @@ TEST_F(ConflictsTest, TwoRenamesOfOneFileKeepTheOtherName) {
   Do(a_.get(), Op::Rename, "/f", "/by-a");
   Do(b_.get(), Op::Rename, "/f", "/by-b");
   Meet();
-  const auto ledger = Ledger(a_.get());
+  const auto ledger = LedgerOf(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kLink);
   EXPECT_EQ(AsString(DecodeRecorded(ledger[0]).path), "/by-a");
@@ -138,7 +123,7 @@ TEST_F(ConflictsTest, ANameThatTwoFilesWantIsLostByOne) {
   Do(a_.get(), Op::Create, "/n");
   Do(b_.get(), Op::Create, "/n");
   Meet();
-  const auto ledger = Ledger(a_.get());
+  const auto ledger = LedgerOf(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kName);
   EXPECT_NE(DecodeRecorded(ledger[0]).loser_inode, DecodeRecorded(ledger[0]).inode);
@@ -150,14 +135,14 @@ TEST_F(ConflictsTest, AChangeLostToAnUnlinkComesBackWithItsName) {
   Do(b_.get(), Op::Unlink, "/f");
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{});
-  const auto ledger = Ledger(b_.get());
+  const auto ledger = LedgerOf(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kFields);
   ASSERT_TRUE(b_->SettleConflict(ledger[0].place.id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
   EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
-  EXPECT_TRUE(Ledger(a_.get())[0].settled);
+  EXPECT_TRUE(LedgerOf(a_.get())[0].settled);
 }
 
 TEST_F(ConflictsTest, AnUnlinkLostToALaterChangeIsReported) {
@@ -166,7 +151,7 @@ TEST_F(ConflictsTest, AnUnlinkLostToALaterChangeIsReported) {
   Chmod(b_.get(), file, 0600);
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), std::vector<std::string>{"/f"});
-  const auto ledger = Ledger(b_.get());
+  const auto ledger = LedgerOf(b_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).lost, Lost::kLink);
   EXPECT_EQ(DecodeRecorded(ledger[0]).loser.op, Op::Unlink);
@@ -182,7 +167,7 @@ TEST_F(ConflictsTest, AnRmdirLosesToANameMadeInside) {
   Do(a_.get(), Op::Rmdir, "/d");
   Meet();
   EXPECT_EQ(AllPaths(a_.get()), (std::vector<std::string>{"/d", "/d/f"}));
-  const auto ledger = Ledger(a_.get());
+  const auto ledger = LedgerOf(a_.get());
   ASSERT_EQ(ledger.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).loser.op, Op::Rmdir);
 }
@@ -192,12 +177,12 @@ TEST_F(ConflictsTest, ARestoredFieldIsAWriteLikeAnyOtherAndIsSeenEverywhere) {
   Chmod(a_.get(), file, 0600);
   Chmod(b_.get(), file, 0640);
   Meet();
-  const LinkId id = Ledger(b_.get())[0].place.id;
+  const LinkId id = LedgerOf(b_.get())[0].place.id;
   ASSERT_TRUE(b_->SettleConflict(id, Settled::kRestored).ok());
   Meet();
   EXPECT_EQ(ModeOf(a_.get(), file), 0600u);
-  ASSERT_EQ(Ledger(a_.get()).size(), 1u) << "restoring is no conflict";
-  EXPECT_EQ(Ledger(a_.get())[0].how, Settled::kRestored);
+  ASSERT_EQ(LedgerOf(a_.get()).size(), 1u) << "restoring is no conflict";
+  EXPECT_EQ(LedgerOf(a_.get())[0].how, Settled::kRestored);
 }
 
 TEST_F(ConflictsTest, TheLedgerSurvivesReopeningWithAndWithoutACheckpoint) {
@@ -206,12 +191,12 @@ TEST_F(ConflictsTest, TheLedgerSurvivesReopeningWithAndWithoutACheckpoint) {
     Chmod(a_.get(), file, checkpoint ? 0601 : 0602);
     Chmod(b_.get(), file, checkpoint ? 0603 : 0604);
     Meet();
-    const auto before = Ledger(a_.get());
+    const auto before = LedgerOf(a_.get());
     ASSERT_EQ(before.size(), checkpoint ? 2u : 1u);
     ASSERT_TRUE(a_->SettleConflict(before[0].place.id, Settled::kAcknowledged).ok());
     ASSERT_TRUE(a_->Close(checkpoint).ok());
     a_ = OpenEngine(SmallOptions(dir_ / "a", 1));
-    const auto after = Ledger(a_.get());
+    const auto after = LedgerOf(a_.get());
     ASSERT_EQ(after.size(), before.size());
     EXPECT_EQ(after.back().payload, before.back().payload);
     EXPECT_TRUE(after[0].settled);
@@ -232,11 +217,11 @@ TEST_F(ConflictsTest, TheOldestGoesWhenTheLedgerIsFull) {
       Replicate(b_.get(), a_.get(), 2);
     }
   }
-  EXPECT_EQ(Ledger(b_.get()).size(), 10u);
+  EXPECT_EQ(LedgerOf(b_.get()).size(), 10u);
   const EngineStatus status = a_->GetStatus();
   EXPECT_LT(status.conflicts, 10u);
   EXPECT_EQ(status.conflicts + status.conflicts_evicted, 10u);
-  EXPECT_EQ(Ledger(a_.get()).back().payload, Ledger(b_.get()).back().payload);
+  EXPECT_EQ(LedgerOf(a_.get()).back().payload, LedgerOf(b_.get()).back().payload);
 }
 
 TEST_F(ConflictsTest, WhatIsTooOldGoesByTheClockOfThisNodeAlone) {
@@ -246,14 +231,14 @@ TEST_F(ConflictsTest, WhatIsTooOldGoesByTheClockOfThisNodeAlone) {
     Chmod(b_.get(), file, 0200 + round);
     Meet();
   }
-  EXPECT_EQ(Ledger(a_.get()).size(), 2u);
+  EXPECT_EQ(LedgerOf(a_.get()).size(), 2u);
   a_.reset();
   EngineOptions options = SmallOptions(dir_ / "a", 1);
   options.ledger_age_us_max = 1;
   a_ = OpenEngine(options);
   while (a_->GetStatus().conflicts != 0) std::this_thread::yield();
   EXPECT_EQ(a_->GetStatus().conflicts_evicted, 2u);
-  EXPECT_EQ(Ledger(b_.get()).size(), 2u);
+  EXPECT_EQ(LedgerOf(b_.get()).size(), 2u);
 }
 
 TEST_F(ConflictsTest, OneNumberGivenToTwoObjectsKeepsWhatTheOtherWas) {
@@ -269,7 +254,7 @@ TEST_F(ConflictsTest, OneNumberGivenToTwoObjectsKeepsWhatTheOtherWas) {
   Meet();
   EXPECT_EQ(a_->Lookup(kNumber)->kind, Kind::kSymlink);
   std::optional<RecordedConflict> lost_existence;
-  for (const RecordedConflict& recorded : Ledger(a_.get())) {
+  for (const RecordedConflict& recorded : LedgerOf(a_.get())) {
     if (DecodeRecorded(recorded).lost == Lost::kExistence) lost_existence = recorded;
   }
   ASSERT_TRUE(lost_existence.has_value());

@@ -123,10 +123,12 @@ inline AppendResult AppendAndWait(Engine* engine, const BatchBuilder& batch,
   return future.get();
 }
 
-inline ReceiveResult ReceiveAndWait(Engine* engine, Bytes frame, SiteId from) {
+// Over a session with site `from`; in which incarnation that is matters only to evictions.
+inline ReceiveResult ReceiveAndWait(Engine* engine, Bytes frame, SiteId from,
+                                    uint64_t incarnation = 1) {
   std::promise<ReceiveResult> done;
   auto future = done.get_future();
-  Status status = engine->Receive(frame, from,
+  Status status = engine->Receive(frame, {from, incarnation},
                                   [&](ReceiveResult result) { done.set_value(std::move(result)); });
   EXPECT_TRUE(status.ok()) << status.message();
   return future.get();
@@ -134,6 +136,7 @@ inline ReceiveResult ReceiveAndWait(Engine* engine, Bytes frame, SiteId from) {
 
 // Sends everything `from` has that `to` lacks. Returns the number of frames.
 inline int Replicate(Engine* from, Engine* to, SiteId from_site, const FeedOptions& options = {}) {
+  const uint64_t incarnation = from->GetStatus().origin.incarnation;
   auto feed = from->OpenFeed(to->Held(false));
   EXPECT_TRUE(feed.ok()) << feed.status().message();
   if (!feed.ok()) return -1;
@@ -141,9 +144,41 @@ inline int Replicate(Engine* from, Engine* to, SiteId from_site, const FeedOptio
     auto frame = feed.value()->Next(options);
     EXPECT_TRUE(frame.ok()) << frame.status().message();
     if (!frame.ok() || !frame->has_value()) return frames;
-    const ReceiveResult result = ReceiveAndWait(to, frame.value()->bytes, from_site);
+    const ReceiveResult result = ReceiveAndWait(to, frame.value()->bytes, from_site, incarnation);
     EXPECT_TRUE(result.status.ok()) << result.status.message();
   }
+}
+
+// Everything `from` has that `to` lacks, whoever wrote it.
+inline void Forward(Engine* from, Engine* to) {
+  const Origin peer = from->GetStatus().origin;
+  auto feed = from->OpenForwardingFeed(to->Held(false));
+  ASSERT_TRUE(feed.ok()) << feed.status().message();
+  for (;;) {
+    auto frame = feed.value()->Next({.forward = true});
+    ASSERT_TRUE(frame.ok()) << frame.status().message();
+    if (!frame->has_value()) return;
+    const ReceiveResult result =
+        ReceiveAndWait(to, frame.value()->bytes, peer.site, peer.incarnation);
+    EXPECT_TRUE(result.status.ok()) << result.status.message();
+  }
+}
+
+// All of it, oldest first.
+inline std::vector<RecordedConflict> LedgerOf(Engine* engine) {
+  auto conflicts = engine->Conflicts({}, 1000);
+  EXPECT_TRUE(conflicts.ok());
+  return conflicts.value();
+}
+
+// The payload must stay where it is.
+inline Conflict DecodeRecorded(const RecordedConflict& recorded) {
+  const EntryHeader header(recorded.place.id.lsn, recorded.place.hlc, recorded.inode, 0, 0,
+                           static_cast<uint32_t>(recorded.payload.size()), 0, 0, 1,
+                           static_cast<uint8_t>(Op::Conflict), kEntrySchemaVersion, 0, 0, 0);
+  auto conflict = DecodeConflict(header, recorded.payload);
+  EXPECT_TRUE(conflict.ok()) << conflict.status().message();
+  return conflict.value();
 }
 
 inline std::vector<std::string> AllPaths(Engine* engine) {

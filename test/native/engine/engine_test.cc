@@ -422,7 +422,7 @@ TEST_F(EngineTest, JournalBelowEveryCursorAndCheckpointIsCollected) {
   ASSERT_TRUE(engine->Checkpoint().ok());
   EXPECT_EQ(engine->Collect(false, false)->segments, 0u);
   EXPECT_EQ(engine->Collect(false, true)->held_by, "peer 2");
-  engine->SetPeerCursor(2, engine->Held(false));
+  engine->SetPeerCursor({2, 1}, engine->Held(false));
   const CollectReport audit = engine->Collect(false, true).value();
   EXPECT_GT(audit.segments, 2u);
   const CollectReport collected = engine->Collect(false, false).value();

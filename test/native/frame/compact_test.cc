@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/eviction.h"
 #include "frame/frame_support.h"
 
 namespace cfsrepl {
@@ -135,6 +136,19 @@ TEST(Compact, StructureStaysAndSupersedesNothing) {
                                           Unlink(7, kFile, 4, kRootInode, "g"),
                                           Rmdir(8, kDirectory, 2, kRootInode, "d")};
   EXPECT_EQ(Kept(entries), (Lsns{1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+TEST(Compact, EvictionsStayAndSupersedeNothing) {
+  const auto evict = [](Lsn lsn, uint64_t incarnation) {
+    std::vector<uint8_t> payload;
+    EncodeEviction({3, incarnation}, &payload);
+    return test::MakeEntry({.op = Op::Evict, .lsn = lsn, .inode = kRootInode}, payload);
+  };
+  const TestEntry chmod_root = Setattr(1, kRootInode, kFieldMode);
+  EXPECT_EQ(Kept({chmod_root, evict(2, 9), evict(3, 9), evict(4, 10)}), (Lsns{1, 2, 3, 4}));
+  EXPECT_EQ(KeptVanish({Create(1, kFile, kDirectory, "f"), evict(2, 9),
+                        Unlink(3, kFile, 1, kDirectory, "f")}),
+            (Lsns{2}));
 }
 
 TEST(Compact, EntriesNewerThanThisBuildStayAndStandInNobodysWay) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/conflict.h"
+#include "base/eviction.h"
 #include "codec/codec.h"
 #include "frame/frame_support.h"
 
@@ -34,9 +35,10 @@ std::vector<test::TestEntry> OneOfEach() {
   Conflict conflict{100, 100, Lost::kXattr, loser, loser, test::AsBytes("/d/f"), {}, {}};
   conflict.winner.stamp.lsn = 8;
   conflict.winner_seen.emplace_back(5, 6, 1, 0, 0);
-  std::vector<uint8_t> recorded, settled;
+  std::vector<uint8_t> recorded, settled, evicted;
   EncodeConflict(conflict, &recorded);
   EncodeConflictAck({{{1, 5}, 13}, Settled::kRestored}, &settled);
+  EncodeEviction({3, 9}, &evicted);
   return {test::Mkdir(1, 50, kRootInode, "d"),
           test::Create(2, 100, 50, "f"),
           test::MakeEntry({.op = Op::Symlink, .lsn = 3, .inode = 101}, symlink),
@@ -51,7 +53,8 @@ std::vector<test::TestEntry> OneOfEach() {
           test::Rmdir(12, 50, 1, kRootInode, "d"),
           test::MakeEntry({.op = Op::Conflict, .lsn = 13, .inode = 100}, recorded),
           test::MakeEntry({.op = Op::Conflictack, .lsn = 14, .inode = kRootInode}, settled),
-          test::MakeEntry({.op = static_cast<Op>(200), .lsn = 15}, std::vector<uint8_t>{1, 2})};
+          test::MakeEntry({.op = Op::Evict, .lsn = 15, .inode = kRootInode}, evicted),
+          test::MakeEntry({.op = static_cast<Op>(200), .lsn = 16}, std::vector<uint8_t>{1, 2})};
 }
 
 std::vector<uint8_t> SealedSeed(const Buffer& raw, Codec codec) {

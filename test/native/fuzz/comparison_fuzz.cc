@@ -1,12 +1,14 @@
-// Questions and answers of a comparison that follow no rule: refused, or read so that writing them
-// again gives the same bytes; and registers of whatever value can be compared.
-// Input: a byte for what the rest is: 0 a question, else an answer to a question of that kind.
+// Questions and answers of a comparison, or about a checkpoint, that follow no rule: refused, or
+// read so that writing them again gives the same bytes; and registers of whatever value can be
+// compared. Input: a byte for what the rest is: 0 a question, else an answer to a question of that
+// kind.
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <vector>
 
 #include "engine/comparison_wire.h"
+#include "engine/takeover_wire.h"
 #include "state/checkpoint.h"
 #include "state/register_diff.h"
 
@@ -28,8 +30,12 @@ Question AskedFor(Asked asked) {
   return question;
 }
 
-template <typename Answer>
-Answer Read(Asked asked, Bytes bytes) {
+TakeOverQuestion AskedFor(TakeOverAsked asked) {
+  return {.asked = asked, .number = 7, .offset = 4096, .bytes = 64};
+}
+
+template <typename Answer, typename Kind>
+Answer Read(Kind asked, Bytes bytes) {
   Answer answer;
   const Status status = DecodeAnswer(bytes, AskedFor(asked), &answer);
   if (!status.ok()) return Answer();
@@ -38,6 +44,12 @@ Answer Read(Asked asked, Bytes bytes) {
   Require(DecodeAnswer(written, AskedFor(asked), &again).ok());
   Require(EncodeAnswer(again) == written);
   return answer;
+}
+
+template <typename Question>
+void RequireSame(const Result<Question>& question, Bytes bytes) {
+  if (!question.ok()) return;
+  Require(std::ranges::equal(EncodeQuestion(question.value()), bytes));
 }
 
 void Compare(const RegistersAnswer& answer) {
@@ -70,11 +82,16 @@ void Fuzz(uint8_t what, Bytes bytes) {
       Compare(Read<RegistersAnswer>(Asked::kRegisters, bytes));
       return;
   }
-  const auto question = DecodeQuestion(bytes);
-  if (!question.ok()) return;
-  const std::vector<uint8_t> written = EncodeQuestion(question.value());
-  Require(Bytes(written).size() == bytes.size() &&
-          std::equal(written.begin(), written.end(), bytes.begin()));
+  switch (static_cast<TakeOverAsked>(what)) {
+    case TakeOverAsked::kBegin:
+      (void)Read<BeginAnswer>(TakeOverAsked::kBegin, bytes);
+      return;
+    case TakeOverAsked::kPart:
+      (void)Read<PartAnswer>(TakeOverAsked::kPart, bytes);
+      return;
+  }
+  RequireSame(DecodeQuestion(bytes), bytes);
+  RequireSame(DecodeTakeOverQuestion(bytes), bytes);
 }
 
 }  // namespace

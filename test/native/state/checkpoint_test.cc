@@ -271,6 +271,47 @@ TEST(CheckpointTest, ChunksOfSingleInodesInAnyOrderGiveTheState) {
   EXPECT_EQ(EncodeInodeChunks(state, 424242, &none).code(), Code::kNotFound);
 }
 
+Result<File> Rewrite(const File& file, const CheckpointHeader& header) {
+  File out;
+  const Status status = RewriteCheckpoint(SourceOf(file), file.size(), header, [&](Bytes bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+    return Status::Ok();
+  });
+  if (!status.ok()) return status;
+  return out;
+}
+
+TEST(CheckpointTest, UnderAnotherHeaderItIsAsWholeAsBefore) {
+  State state;
+  Merge(&state, History(16000, 7));
+  const File file = Write(state);
+  for (const size_t metadata_bytes : {size_t{0}, size_t{4}, size_t{3000}}) {
+    CheckpointHeader header{{1, 2}, {8, 9}, 10, 11, 12, File(metadata_bytes, 'x')};
+    const Result<File> rewritten = Rewrite(file, header);
+    ASSERT_TRUE(rewritten.ok()) << rewritten.status().message();
+    State loaded;
+    const auto read = LoadCheckpoint(SourceOf(rewritten.value()), &loaded, nullptr);
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ(read->volume, header.volume);
+    EXPECT_EQ(read->segment, header.segment);
+    EXPECT_EQ(read->offset, header.offset);
+    EXPECT_EQ(read->record_seq, header.record_seq);
+    EXPECT_EQ(read->engine_metadata, header.engine_metadata);
+    ExpectEqual(state, loaded);
+  }
+}
+
+TEST(CheckpointTest, WhatIsNotWholeIsNotRewritten) {
+  State state;
+  File file = Write(state);
+  for (size_t bytes = 0; bytes < file.size(); bytes++) {
+    const File cut(file.begin(), file.begin() + static_cast<long>(bytes));
+    EXPECT_EQ(Rewrite(cut, SomeHeader()).status().code(), Code::kCorrupt) << bytes;
+  }
+  file.back() ^= 1;
+  EXPECT_EQ(Rewrite(file, SomeHeader()).status().code(), Code::kCorrupt);
+}
+
 TEST(CheckpointTest, AWriteErrorIsReported) {
   State state;
   int writes = 0;

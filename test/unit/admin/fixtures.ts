@@ -19,6 +19,8 @@ export const engineStatus: EngineStatus = {
   durableLsn: 9n,
   lastHlc: 0n,
   held: [{ site: 1, incarnation: 77n, lsn: 9n, shards: [{ shard: 3, seq: 4n }] }],
+  evictions: [],
+  unheard: [],
   forgottenHorizon: [],
   inodes: 4,
   liveInodes: 4,
@@ -84,6 +86,8 @@ export const nodeStatus: NodeStatus = {
     dropped: 0,
     failing: false,
   },
+  evictions: [],
+  rejoin: undefined,
   strangersRefused: new Map([['expired', 2]]),
   recentErrors: [],
 };
@@ -149,6 +153,8 @@ export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
     idMaps: notUsed,
     quarantine: notUsed,
     releaseQuarantine: notUsed,
+    evict: notUsed,
+    rejoin: notUsed,
     tlsStatus: notUsed,
     ...change,
   };

@@ -94,7 +94,7 @@ test('onDurable tells once for many appends, and always after the last', async (
 test('frames of other sites come on request, as they came', async (t) => {
   const [first, second] = [await openEngine(t, 1), await openEngine(t, 2)];
   await first.append({ op: 'mkdir', path: '/from-1' });
-  await replicate(first, second, 1);
+  await replicate(first, second);
   await second.append({ op: 'mkdir', path: '/from-2' });
   const own = await allFrames(second);
   assert.deepEqual(

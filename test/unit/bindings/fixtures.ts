@@ -80,8 +80,9 @@ export async function allEntries(engine: Engine): Promise<DecodedEntry[]> {
 }
 
 /** Sends everything durable at `from` to `to`, as a conduit does. */
-export async function replicate(from: Engine, to: Engine, fromSite: number): Promise<void> {
-  for (const frame of await allFrames(from)) await to.receive(frame.bytes, fromSite);
+export async function replicate(from: Engine, to: Engine): Promise<void> {
+  const { site, incarnation } = from.status().origin;
+  for (const frame of await allFrames(from)) await to.receive(frame.bytes, site, incarnation);
 }
 
 export function text(bytes: Uint8Array | undefined): string | undefined {

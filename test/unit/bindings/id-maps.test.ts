@@ -12,7 +12,7 @@ const range = (from: number, to: number, count = 1): OwnerMap => ({
 test('maps hold for what is there, both ways in turn, until there are others', async (t) => {
   const [one, two] = [await openEngine(t, 1), await openEngine(t, 2)];
   await one.append({ op: 'create', path: '/f', uid: ID_MAX, gid: 9 });
-  await replicate(one, two, 1);
+  await replicate(one, two);
   const owner = async (): Promise<number[]> => {
     const { uid, gid } = await two.lookupPath('/f');
     return [uid, gid];

@@ -108,7 +108,7 @@ test('after close everything answers closed, and closing again is a no-op', asyn
   await closing;
   const rejecting: Record<string, () => Promise<unknown>> = {
     append: () => engine.append({ op: 'mkdir', path: '/d' }),
-    receive: () => engine.receive(frame?.bytes ?? Buffer.alloc(0), 2),
+    receive: () => engine.receive(frame?.bytes ?? Buffer.alloc(0), 2, 1n),
     lookup: () => engine.lookup(1n),
     lookupPath: () => engine.lookupPath('/'),
     list: () => engine.list('/', undefined, 1),
@@ -124,7 +124,7 @@ test('after close everything answers closed, and closing again is a no-op', asyn
   const throwing: Record<string, () => unknown> = {
     held: () => engine.held(),
     setPeers: () => engine.setPeers([2]),
-    setPeerCursor: () => engine.setPeerCursor(2, []),
+    setPeerCursor: () => engine.setPeerCursor(2, 1n, []),
     peerCursor: () => engine.peerCursor(2),
     backlogFrom: () => engine.backlogFrom(0n),
     openFeed: () => engine.openFeed([]),
@@ -189,12 +189,12 @@ test('a full queue is said, retryable, and passes', async (t) => {
 test('the queue of received frames is bounded too', async (t) => {
   const engine = await openEngine(t);
   const frame = Buffer.alloc(33 * 1024 * 1024);
-  const calls = Array.from({ length: 1000 }, () => engine.receive(frame, 2));
+  const calls = Array.from({ length: 1000 }, () => engine.receive(frame, 2, 1n));
   const reasons = (await Promise.allSettled(calls)).map(
     (end) => (end as PromiseRejectedResult).reason as CfsError,
   );
   assert.ok(reasons.some(({ code }) => code === 'CFS_QUEUE_FULL'));
-  await assert.rejects(engine.receive(frame, 2), (error) => !(error instanceof BusyError));
+  await assert.rejects(engine.receive(frame, 2, 1n), (error) => !(error instanceof BusyError));
 });
 
 test('calls that wait for a worker thread are bounded', async (t) => {
@@ -266,7 +266,7 @@ test('memory that the engine reads is not collected, moved or used again', async
 
   const frames = await allFrames(first, { rawBytesTarget: 4096 });
   const received = frames.map(({ bytes }) => {
-    const result = second.receive(Uint8Array.from(bytes), 1);
+    const result = second.receive(Uint8Array.from(bytes), 1, 1n);
     collectGarbage();
     return result;
   });

@@ -120,7 +120,7 @@ test('entries carry the source numbers they came with', async (t) => {
 test('a frame says what its origin had seen of others', async (t) => {
   const [first, second] = [await openEngine(t, 1), await openEngine(t, 2)];
   await first.append({ op: 'mkdir', path: '/a' });
-  await replicate(first, second, 1);
+  await replicate(first, second);
   await second.append({ op: 'mkdir', path: '/b' });
   const [frame] = await allFrames(second);
   const { seen } = await decodeFrame(frame?.bytes ?? Buffer.alloc(0));

@@ -34,6 +34,12 @@ for (const [filter, expected] of [
   });
 }
 
+test('what was not sent is found by what it lost', () => {
+  const isUnsent = parseConflictFilter('lost=unsent');
+  assert.equal(isUnsent(conflict), false);
+  assert.equal(isUnsent({ ...conflict, lost: 'unsent' }), true);
+});
+
 test('a filter that is none is refused', () => {
   assert.throws(() => parseConflictFilter('lost='), QueryError);
   assert.throws(
@@ -55,4 +61,5 @@ test('an earlier winner means that the tree decided', () => {
   const loser = side(1, 30n);
   assert.equal(decidedBy({ ...conflict, loser: { ...loser, op: 'rename' } }), 'cycle');
   assert.equal(decidedBy({ ...conflict, loser: { ...loser, op: 'rmdir' } }), 'in_use');
+  assert.equal(decidedBy({ ...conflict, loser, lost: 'unsent' }), 'evicted');
 });

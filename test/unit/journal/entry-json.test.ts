@@ -88,6 +88,15 @@ test('bytes that are not UTF-8 come as base64, xattr values always', () => {
   assert.equal(xattr['value_base64'], 'dGV4dA==');
 });
 
+test('an evict says which journals it closes', () => {
+  const evicts = { site: 2, incarnation: 2n ** 63n };
+  const json = entryToJson({ ...header, op: 'evict', opNumber: 15, inode: 1n, evicts });
+  assert.deepEqual(
+    [json['op'], json['evicted_site'], json['evicted_incarnation']],
+    ['evict', 2, '9223372036854775808'],
+  );
+});
+
 test('an entry of a newer schema is shown whole', () => {
   const entry: DecodedEntry = {
     ...header,

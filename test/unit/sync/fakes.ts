@@ -8,7 +8,12 @@ import type {
   SealedFrame,
 } from '../../../bindings';
 import type { SyncEngine } from '../../../src/sync/peer';
-import type { FrameStamp, SyncSession, WireCursor } from '../../../src/sync/session-port';
+import type {
+  FrameStamp,
+  SyncSession,
+  WireCursor,
+  WireOrigin,
+} from '../../../src/sync/session-port';
 
 export const OWN = { site: 1, incarnation: 11n };
 export const PEER = { site: 2, incarnation: 22n };
@@ -35,7 +40,7 @@ export const STILL_CLOCKS = {
 
 export class FakeSession implements SyncSession {
   readonly peerSite = PEER.site;
-  readonly hello: { frameBytesMax: number; cursors: WireCursor[] };
+  readonly hello: { origin: WireOrigin; frameBytesMax: number; cursors: WireCursor[] };
   readonly agreed = { capabilities: new Set(['forward']), codecs: 0b111 };
   readonly sent: Uint8Array[] = [];
   readonly acks: WireCursor[][] = [];
@@ -46,7 +51,7 @@ export class FakeSession implements SyncSession {
   #creditWaiters: ((granted: boolean) => void)[] = [];
 
   constructor(held: WireCursor[] = []) {
-    this.hello = { frameBytesMax: 4 * 1024 * 1024 + 128, cursors: held };
+    this.hello = { origin: PEER, frameBytesMax: 4 * 1024 * 1024 + 128, cursors: held };
   }
 
   credit(): Promise<boolean> {
@@ -107,6 +112,7 @@ export class FakeEngine implements SyncEngine {
   readonly cursorsSet: { site: number; held: readonly OriginCursor[] }[] = [];
   readonly received: {
     frame: Uint8Array;
+    from: WireOrigin;
     resolve: (result: ReceiveResult) => void;
     reject: (error: Error) => void;
   }[] = [];
@@ -129,7 +135,7 @@ export class FakeEngine implements SyncEngine {
     return Promise.resolve(this.forks);
   }
 
-  setPeerCursor(site: number, held: readonly OriginCursor[]): void {
+  setPeerCursor(site: number, _incarnation: bigint, held: readonly OriginCursor[]): void {
     this.cursorsSet.push({ site, held });
   }
 
@@ -164,8 +170,9 @@ export class FakeEngine implements SyncEngine {
     return feed as unknown as Feed;
   }
 
-  receive(frame: Uint8Array): Promise<ReceiveResult> {
-    return new Promise((resolve, reject) => this.received.push({ frame, resolve, reject }));
+  receive(frame: Uint8Array, site: number, incarnation: bigint): Promise<ReceiveResult> {
+    const from = { site, incarnation };
+    return new Promise((resolve, reject) => this.received.push({ frame, from, resolve, reject }));
   }
 
   /** The oldest frame that is in the engine becomes durable as entries up to `lastLsn`. */

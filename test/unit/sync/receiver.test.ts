@@ -63,7 +63,10 @@ class Refusal extends Error {
 test('frames go into the engine together, and one ack tells of all that became durable', async () => {
   const { engine, session, applied, counters, receiver } = start();
   for (let i = 0; i < 3; i++) receiver.onFrame(Buffer.alloc(10), stampOf(1n));
-  assert.equal(engine.received.length, 3);
+  assert.deepEqual(
+    engine.received.map(({ from }) => from),
+    [PEER, PEER, PEER],
+  );
   assert.equal(session.releasedBytes, 0, 'credit stays until the frame is durable');
   engine.finish(1n);
   engine.finish(2n);
@@ -104,6 +107,7 @@ const refusals: readonly [string, string][] = [
   ['CFS_CHECKSUM', 'malformed'],
   ['CFS_STALE_EPOCH', 'stale_epoch'],
   ['CFS_WRONG_CLUSTER', 'wrong_cluster'],
+  ['CFS_EVICTED', 'evicted'],
   ['CFS_DISK_FULL', 'busy'],
   ['CFS_IO', 'internal'],
 ];

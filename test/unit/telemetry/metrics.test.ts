@@ -55,6 +55,10 @@ const status = {
   unixMs: 10_000,
   engine,
   clock: { driftLimitMs: 500, hlcAheadMs: 3000 },
+  evictions: [
+    { site: 3, incarnation: 1n, bySite: 1, unixMs: 1, gone: true, waitingFor: [] },
+    { site: 4, incarnation: 1n, bySite: 1, unixMs: 1, gone: false, waitingFor: [] },
+  ],
   strangersRefused: new Map([['self_signed', 4]]),
   peers: [
     peer,
@@ -78,6 +82,7 @@ function open(t: TestContext, take: () => NodeStatus = () => status): NodeMetric
 const expected = [
   'claudefs_replication_clock_skew_ms{peer="bonn"} -250.5',
   'claudefs_replication_quarantined{peer="bonn"} 1',
+  'claudefs_replication_evicted_sites 1',
   'claudefs_replication_quarantined_frames_total{peer="bonn"} 4',
   'claudefs_replication_hlc_ahead_ms 3000',
   'claudefs_replication_lag_ms{peer="bonn"} 1500',

@@ -15,5 +15,6 @@ export enum Op {
   Setxattr = 11,
   Removexattr = 12,
   Conflict = 13,
-  Conflictack = 14
+  Conflictack = 14,
+  Evict = 15
 }

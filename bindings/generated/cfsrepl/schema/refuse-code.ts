@@ -19,5 +19,6 @@ export enum RefuseCode {
   ShuttingDown = 15,
   StaleEpoch = 16,
   Internal = 17,
-  Diverged = 18
+  Diverged = 18,
+  Evicted = 19
 }

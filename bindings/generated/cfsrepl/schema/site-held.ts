@@ -38,8 +38,13 @@ cursorsLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+incarnation():bigint {
+  const offset = this.bb!.__offset(this.bb_pos, 8);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
+}
+
 static startSiteHeld(builder:flatbuffers.Builder) {
-  builder.startObject(2);
+  builder.startObject(3);
 }
 
 static addSite(builder:flatbuffers.Builder, site:number) {
@@ -62,15 +67,20 @@ static startCursorsVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(4, numElems, 4);
 }
 
+static addIncarnation(builder:flatbuffers.Builder, incarnation:bigint) {
+  builder.addFieldInt64(2, incarnation, BigInt('0'));
+}
+
 static endSiteHeld(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createSiteHeld(builder:flatbuffers.Builder, site:number, cursorsOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createSiteHeld(builder:flatbuffers.Builder, site:number, cursorsOffset:flatbuffers.Offset, incarnation:bigint):flatbuffers.Offset {
   SiteHeld.startSiteHeld(builder);
   SiteHeld.addSite(builder, site);
   SiteHeld.addCursors(builder, cursorsOffset);
+  SiteHeld.addIncarnation(builder, incarnation);
   return SiteHeld.endSiteHeld(builder);
 }
 }
