@@ -31,6 +31,12 @@ const NATIVE_TESTS = [
   'Conflict',
   'Forget',
   'IdMaps',
+  'Evict',
+  'TakeOver',
+  'Unsent',
+  'Unheard',
+  'Ledger',
+  'TakeOver',
 ];
 
 const folder = join(root, 'test', 'mutants');
