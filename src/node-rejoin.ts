@@ -121,6 +121,7 @@ export class NodeRejoin {
       const message = `this site has taken over what site ${marker.primary} had: it is almost back`;
       throw makeError('CFS_INVALID_ARGUMENT', message);
     }
+    this.#stop.abort(); // what is under way must not say afterwards that it is done
     if (marker === undefined) {
       this.#enter({ phase: 'set-aside', primary, previous: incarnation, last: incarnation });
     } else if (isEvicted && marker.phase === 'snapshot') {

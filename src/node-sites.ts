@@ -15,7 +15,7 @@ import {
   withoutEntry,
 } from './sync/evictions';
 import { Horizon } from './sync/horizon';
-import type { WireCursor, WireOrigin } from './sync/session-port';
+import type { WireCursor, WireEntry, WireOrigin } from './sync/session-port';
 import { SiteTable, type Standing } from './sync/site-table';
 
 const STEP_INTERVAL_MS = 1_000;
@@ -112,13 +112,11 @@ export class NodeSites {
   }
 
   tell(peer: number): Standing | undefined {
-    const held = this.#held();
-    const counted = this.#counted(held);
     return this.#table.tell(
       peer,
       performance.now(),
-      () => held,
-      (site) => counted.has(site),
+      () => this.#held(),
+      (held) => this.#counted(held),
     );
   }
 
@@ -157,7 +155,7 @@ export class NodeSites {
   }
 
   /** The sites that are here and not known to hold an entry. */
-  without(entry: WireOrigin & { readonly lsn: bigint }): number[] {
+  without(entry: WireEntry): number[] {
     return withoutEntry(this.#ofThoseWhoAreHere(this.#held()), entry);
   }
 
@@ -166,7 +164,7 @@ export class NodeSites {
    * hold it, of those that `primary` tells of; or else `primary`, while it lacks anything of the old
    * journals that another has. Nobody when it may be taken over from.
    */
-  notReady(primary: number, entry: WireOrigin & { readonly lsn: bigint }): number[] {
+  notReady(primary: number, entry: WireEntry): number[] {
     const counted = this.#seenFrom(primary);
     if (!counted.has(primary)) return [primary];
     const missing = withoutEntry(counted, entry);

@@ -81,9 +81,7 @@ Napi::Value FromStatus(Napi::Env env, const ComparisonStatus& status) {
   object.Set("inodesDiffering", FromCount(env, status.inodes_differing));
   object.Set("registersDiffering", FromCount(env, status.registers_differing));
   object.Set("registersRepaired", FromCount(env, status.registers_repaired));
-  std::vector<OriginCursor> common;
-  for (const auto& [origin, lsn] : status.common.lsns()) common.push_back({origin, lsn, {}, 0});
-  object.Set("common", FromCursors(env, common));
+  object.Set("common", FromVersionVector(env, status.common));
   return object;
 }
 

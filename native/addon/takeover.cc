@@ -22,9 +22,7 @@ Napi::Value FromStatus(Napi::Env env, const TakeOverStatus& status) {
   object.Set("done", status.done);
   object.Set("bytesDone", FromCount(env, status.bytes_done));
   object.Set("bytesTotal", FromCount(env, status.bytes_total));
-  std::vector<OriginCursor> held;
-  for (const auto& [origin, lsn] : status.held.lsns()) held.push_back({origin, lsn, {}, 0});
-  object.Set("held", FromCursors(env, held));
+  object.Set("held", FromVersionVector(env, status.held));
   return object;
 }
 

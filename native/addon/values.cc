@@ -72,6 +72,12 @@ Napi::Value FromCursors(Napi::Env env, const std::vector<OriginCursor>& cursors)
   return FromU64s(env, flat);
 }
 
+Napi::Value FromVersionVector(Napi::Env env, const VersionVector& vector) {
+  std::vector<OriginCursor> cursors;
+  for (const auto& [origin, lsn] : vector.lsns()) cursors.push_back({origin, lsn, {}, 0});
+  return FromCursors(env, cursors);
+}
+
 Napi::Value FromShards(Napi::Env env, const std::vector<ShardSeqMark>& shards) {
   std::vector<uint64_t> flat;
   FlattenShards(shards, &flat);

@@ -35,6 +35,7 @@ inline Bytes ViewOf(const std::string& text) {
 // Flat cursors: site, incarnation, lsn, number of shards, then shard, seq of each; and so on.
 std::vector<OriginCursor> ToCursors(Napi::Value flat);
 Napi::Value FromCursors(Napi::Env env, const std::vector<OriginCursor>& cursors);
+Napi::Value FromVersionVector(Napi::Env env, const VersionVector& vector);
 Napi::Value FromShards(Napi::Env env, const std::vector<ShardSeqMark>& shards);
 
 Napi::Value FromU64s(Napi::Env env, const std::vector<uint64_t>& values);

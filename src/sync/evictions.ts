@@ -7,14 +7,14 @@
  * an entry of a later incarnation is held: it writes one as it comes back. docs/convergence.md, "Eviction".
  */
 import { covers } from './cursors';
-import type { WireCursor, WireOrigin } from './session-port';
+import type { WireCursor, WireEntry, WireOrigin } from './session-port';
 
 /** Journals of `site` up to and including `incarnation` are closed. */
 export interface Closed {
   readonly site: number;
   readonly incarnation: bigint;
   /** The entry that says so. */
-  readonly by: WireOrigin & { readonly lsn: bigint };
+  readonly by: WireEntry;
 }
 
 /** What a site said that it held at one moment, in one of its incarnations; nothing: it has not yet. */
@@ -64,7 +64,7 @@ export function countedReports(
 /** The sites that are not known to hold an entry, of those that count and hold anything of others. */
 export function withoutEntry(
   counted: ReadonlyMap<number, readonly WireCursor[]>,
-  entry: WireOrigin & { readonly lsn: bigint },
+  entry: WireEntry,
 ): number[] {
   return [...counted]
     .filter(([site, cursors]) => !isEmptyHanded(site, cursors) && !holds(cursors, entry))
@@ -76,9 +76,6 @@ export function isEmptyHanded(site: number, cursors: readonly WireCursor[]): boo
   return cursors.length > 0 && cursors.every(({ origin }) => origin.site === site);
 }
 
-function holds(
-  cursors: readonly WireCursor[],
-  { lsn, ...origin }: WireOrigin & { readonly lsn: bigint },
-): boolean {
+function holds(cursors: readonly WireCursor[], { lsn, ...origin }: WireEntry): boolean {
   return covers(cursors, [{ origin, lsn, shards: [] }]);
 }

@@ -8,6 +8,11 @@ export interface WireOrigin {
   readonly incarnation: bigint;
 }
 
+/** One entry, which its origin and its number name for ever. */
+export interface WireEntry extends WireOrigin {
+  readonly lsn: bigint;
+}
+
 export interface WireCursor {
   readonly origin: WireOrigin;
   readonly lsn: bigint;

@@ -78,12 +78,15 @@ export class SiteTable {
     if (site !== this.#own.site) this.#writers.add(site);
   }
 
-  /** What `peer` is to be told now, if it is time. `held`: what is durable here; of those that count. */
+  /**
+   * What `peer` is to be told now, if it is time: it asks for the rest only then. `held`: what is durable
+   * here; `counted`: the sites that count for one who holds that, all by default.
+   */
   tell(
     peer: number,
     nowMs: number,
     held: () => readonly WireCursor[],
-    counts: (site: number) => boolean = () => true,
+    counted?: (held: readonly WireCursor[]) => Pick<ReadonlySet<number>, 'has'>,
   ): Standing | undefined {
     const row = this.#peers.get(peer);
     if (row === undefined || nowMs - row.toldAtMs < TELL_INTERVAL_MS) return undefined;
@@ -91,8 +94,9 @@ export class SiteTable {
     if (nowMs - this.#startedMs < REACHED_GRACE_MS) return undefined;
     row.toldAtMs = nowMs;
     const own = { ...this.#own, cursors: held() };
+    const who = counted?.(own.cursors) ?? this.#reports;
     const others = [...this.#reports]
-      .filter(([site]) => counts(site))
+      .filter(([site]) => who.has(site))
       .map(([site, report]) => ({ site, ...report }));
     const count = others.reduce((sum, { cursors }) => sum + cursors.length, own.cursors.length);
     return {

@@ -423,8 +423,9 @@ Status Committer::CheckFrame(const FrameView& view, const Origin& from,
   result->duplicate = info.last_lsn <= held;
   if (result->duplicate) return Status::Ok();
   // A directory that was copied or restored may have its site's closed journal, and another name.
-  if (info.origin.site == from.site && replica_->metadata.EvictionOf(info.origin) != nullptr) {
-    return EvictedStatus(info.origin, *replica_->metadata.EvictionOf(info.origin));
+  const Eviction* closed = replica_->metadata.EvictionOf(info.origin);
+  if (info.origin.site == from.site && closed != nullptr) {
+    return EvictedStatus(info.origin, *closed);
   }
   if (info.origin == origin_) {
     return Status(Code::kInvalidArgument, "the frame claims LSN " + std::to_string(info.last_lsn) +
