@@ -89,9 +89,10 @@ export class NodePeers {
   }
 
   statusOf(peer: PeerParts): PeerStatus {
-    const { config, counters, quarantine } = this.#options;
+    const { config, counters, quarantine, sites } = this.#options;
     return peerStatusOf({
       ...peer,
+      isGone: sites.gone.has(peer.config.site),
       counters: counters(peer.config.site),
       heartbeatTimeoutMs: config.conduit.heartbeatTimeoutMs,
       driftLimitMs: quarantine.driftLimitMs(),

@@ -13,6 +13,8 @@ export interface PeerSources {
   readonly counters: Readonly<ConduitCounters> | undefined;
   readonly connectedSinceUnixMs: number | undefined;
   readonly lastError: RecordedError | undefined;
+  /** Evicted, and not back. */
+  readonly isGone: boolean;
   readonly heartbeatTimeoutMs: number;
   readonly driftLimitMs: number;
   readonly nowUnixMs: number;
@@ -33,14 +35,17 @@ export interface NodeHealth {
   readonly checks: readonly [HealthCheck, ...HealthCheck[]];
 }
 
+const NO_LAG = { entries: 0n, ms: 0 };
+
 export function peerStatusOf(sources: PeerSources): PeerStatus {
   const { config, sync, session, connectedSinceUnixMs, lastError, nowUnixMs } = sources;
-  const lag = sync.lag(BigInt(nowUnixMs) * 1000n);
+  const state = linkState(sources);
+  const lag = state === 'evicted' ? NO_LAG : sync.lag(BigInt(nowUnixMs) * 1000n);
   const heard = session?.health();
   const { quarantine } = sync;
   const verdict = judgePeer({
     site: config.site,
-    connected: session !== undefined,
+    state,
     silentMs: heard?.silentMs ?? 0,
     heartbeatTimeoutMs: sources.heartbeatTimeoutMs,
     lagMs: lag.ms,
@@ -50,11 +55,10 @@ export function peerStatusOf(sources: PeerSources): PeerStatus {
     quarantine,
     blocked: sync.blocked,
   });
-  const connecting = config.enabled ? 'connecting' : 'disabled';
   return {
     site: config.site,
     name: config.name,
-    state: session === undefined ? connecting : 'connected',
+    state,
     health: verdict.state,
     detail: verdict.detail,
     address: session?.address,
@@ -74,6 +78,13 @@ export function peerStatusOf(sources: PeerSources): PeerStatus {
     inFlightBytes: sync.sender?.inFlight.bytes ?? 0,
     ...totalsOf(sync, sources.counters),
   };
+}
+
+/** An evicted site that comes back connects before its first entry says that it has. */
+function linkState({ session, isGone, config }: PeerSources): PeerStatus['state'] {
+  if (session !== undefined) return 'connected';
+  if (isGone) return 'evicted';
+  return config.enabled ? 'connecting' : 'disabled';
 }
 
 type Totals = Pick<
@@ -146,7 +157,7 @@ function inMs(us: number | undefined): number | undefined {
 export function judgeNode(status: NodeStatus): NodeHealth {
   const journal = judgeJournal(status);
   const peers = status.peers
-    .filter((peer) => peer.state !== 'disabled')
+    .filter(({ state }) => state !== 'disabled' && state !== 'evicted')
     .map((peer) => ({ name: peer.name, state: peer.health, detail: peer.detail }));
   // A node whose peers are away still accepts and keeps entries.
   const ofPeers = peers.map(({ state }) => (state === 'DOWN' ? 'DEGRADED' : state));

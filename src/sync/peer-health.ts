@@ -1,11 +1,11 @@
 /** How a peer is doing, in one word. Pure. */
-import type { QuarantineStatus } from '../telemetry/node-status';
+import type { PeerStatus, QuarantineStatus } from '../telemetry/node-status';
 
 export type HealthState = 'HEALTHY' | 'DEGRADED' | 'DOWN';
 
 export interface PeerVitals {
   readonly site: number;
-  readonly connected: boolean;
+  readonly state: PeerStatus['state'];
   /** Since anything was heard of a connected peer. */
   readonly silentMs: number;
   readonly heartbeatTimeoutMs: number;
@@ -29,9 +29,10 @@ export interface PeerVerdict {
 /** Lag beyond this is worth somebody's attention. */
 export const LAG_DEGRADED_MS = 10_000;
 export function judgePeer(vitals: PeerVitals): PeerVerdict {
-  const { connected, silentMs, heartbeatTimeoutMs, lagMs, blocked, quarantine } = vitals;
+  const { site, state, silentMs, heartbeatTimeoutMs, lagMs, blocked, quarantine } = vitals;
   const lag = `the oldest entry it lacks is ${Math.round(lagMs)} ms old`;
-  if (!connected) {
+  if (state === 'evicted') return { state: 'DOWN', detail: evictedDetail(site) };
+  if (state !== 'connected') {
     return { state: 'DOWN', detail: lagMs > 0 ? `no connection; ${lag}` : 'no connection' };
   }
   if (silentMs > heartbeatTimeoutMs) {
@@ -48,6 +49,15 @@ export function judgePeer(vitals: PeerVitals): PeerVerdict {
     state: 'HEALTHY',
     detail: lagMs > 0 ? `connected; ${lag}` : 'connected; it has everything',
   };
+}
+
+function evictedDetail(site: number): string {
+  return (
+    'evicted: nothing is sent there or kept for it. It comes back by `cfs admin replication rejoin ' +
+    `--primary SITE` +
+    '` at site ' +
+    `${site}`
+  );
 }
 
 /**

@@ -43,6 +43,13 @@ function ofPeers(
   return { name, type, help, labels: ['peer'], samples };
 }
 
+/** An evicted site is nobody's alarm: what would raise one has no sample of it. */
+function unlessEvicted(
+  value: (peer: PeerStatus) => number,
+): (peer: PeerStatus) => number | undefined {
+  return (peer) => (peer.state === 'evicted' ? undefined : value(peer));
+}
+
 function ratio(before: number, after: number): number | undefined {
   return after === 0 ? undefined : before / after;
 }
@@ -74,10 +81,13 @@ const lag: readonly MetricDefinition[] = [
     'gauge',
     'lag_ms',
     'Age of the oldest own entry that the peer lacks; 0 when it has all.',
-    (peer) => peer.lagMs,
+    unlessEvicted((peer) => peer.lagMs),
   ),
-  ofPeers('gauge', 'lag_entries', 'Own entries that the peer lacks.', (peer) =>
-    Number(peer.lagEntries),
+  ofPeers(
+    'gauge',
+    'lag_entries',
+    'Own entries that the peer lacks.',
+    unlessEvicted((peer) => Number(peer.lagEntries)),
   ),
   ofNode(
     'gauge',
@@ -133,14 +143,17 @@ const flow: readonly MetricDefinition[] = [
 ];
 
 const links: readonly MetricDefinition[] = [
-  ofPeers('gauge', 'peer_up', '1 while connected, else 0.', (peer) =>
-    peer.state === 'connected' ? 1 : 0,
+  ofPeers(
+    'gauge',
+    'peer_up',
+    '1 while connected, else 0; none of an evicted site.',
+    unlessEvicted((peer) => (peer.state === 'connected' ? 1 : 0)),
   ),
   ofPeers(
     'gauge',
     'peer_health',
-    '0 DOWN, 1 DEGRADED, 2 HEALTHY.',
-    (peer) => HEALTH_VALUES[peer.health],
+    '0 DOWN, 1 DEGRADED, 2 HEALTHY; none of an evicted site.',
+    unlessEvicted((peer) => HEALTH_VALUES[peer.health]),
   ),
   ofPeers('counter', 'dials_total', 'Attempts to connect to the peer.', (peer) => peer.dials),
   ofPeers('counter', 'reconnects_total', 'Sessions after the first.', (peer) => peer.reconnects),

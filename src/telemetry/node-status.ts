@@ -51,8 +51,8 @@ export interface ClockStatus {
 export interface PeerStatus {
   readonly site: number;
   readonly name: string;
-  /** "connected", "connecting", or "disabled" by configuration. */
-  readonly state: 'connected' | 'connecting' | 'disabled';
+  /** "disabled" is by configuration; "evicted" until the site is back, and nothing waits for it. */
+  readonly state: 'connected' | 'connecting' | 'disabled' | 'evicted';
   readonly health: HealthState;
   /** Why `health` is what it is, for an operator. */
   readonly detail: string;
@@ -68,7 +68,7 @@ export interface PeerStatus {
   readonly ackedShards: readonly ShardSeq[];
   /** All that is known to be durable there, of every origin. */
   readonly held: readonly OriginCursor[];
-  /** Own entries that it lacks, and the age of the oldest; 0 and 0 when it has everything. */
+  /** Own entries that it lacks, and the age of the oldest; 0 and 0 when it has all, or is evicted. */
   readonly lagEntries: bigint;
   readonly lagMs: number;
 

@@ -98,6 +98,8 @@ test('what is kept for a site that does not come back is let go when it is evict
     assert.deepEqual([eviction?.site, eviction?.bySite, eviction?.gone], [3, 1, true]);
     assert.deepEqual(eviction?.waitingFor, []);
   }
+  const { state, lagEntries } = a.status().peers.find(({ site }) => site === 3) ?? {};
+  assert.deepEqual([state, lagEntries, a.health().state], ['evicted', 0n, 'HEALTHY']);
   assert.ok(existsSync(cluster.dataDir(3)));
 });
 

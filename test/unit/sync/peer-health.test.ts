@@ -4,7 +4,7 @@ import { type PeerVitals, judgePeer, worst } from '../../../src/sync/peer-health
 
 const well: PeerVitals = {
   site: 2,
-  connected: true,
+  state: 'connected',
   silentMs: 10,
   heartbeatTimeoutMs: 900,
   lagMs: 0,
@@ -18,8 +18,14 @@ const well: PeerVitals = {
 const table: readonly [string, Partial<PeerVitals>, string, RegExp][] = [
   ['all is well', {}, 'HEALTHY', /it has everything/],
   ['some lag', { lagMs: 40 }, 'HEALTHY', /40 ms old/],
-  ['no connection', { connected: false }, 'DOWN', /^no connection$/],
-  ['no connection and lag', { connected: false, lagMs: 7 }, 'DOWN', /no connection; .* 7 ms old/],
+  ['no connection', { state: 'connecting' }, 'DOWN', /^no connection$/],
+  ['no connection and lag', { state: 'connecting', lagMs: 7 }, 'DOWN', /no connection; .* 7 ms/],
+  [
+    'an evicted site',
+    { state: 'evicted' },
+    'DOWN',
+    /^evicted: .* rejoin --primary SITE` at site 2$/,
+  ],
   ['half the timeout silent', { silentMs: 451 }, 'DEGRADED', /silent for 451 ms/],
   ['silent past the timeout', { silentMs: 901 }, 'DOWN', /silent for 901 ms/],
   ['much lag', { lagMs: 10_001 }, 'DEGRADED', /lagging/],

@@ -70,6 +70,7 @@ const status = {
       lagMs: 20,
       bytesCompressed: 0,
     }),
+    zeroElse<PeerStatus>({ ...known, name: 'turku', state: 'evicted', health: 'DOWN' }),
   ],
 } as Partial<NodeStatus> as NodeStatus;
 
@@ -115,6 +116,8 @@ test('a scrape shows the status of that moment', async (t) => {
     !lines.some((line) => line.startsWith('claudefs_replication_compression_ratio{peer="kiel"}')),
     'what is not known yet is not shown',
   );
+  const alarming = /^claudefs_replication_(lag_ms|lag_entries|peer_up|peer_health)\{peer="turku"\}/;
+  assert.ok(!lines.some((line) => alarming.test(line)), 'an evicted site raises no alarm');
 });
 
 test('counters follow the status, and a peer that is gone is gone', async (t) => {
