@@ -60,22 +60,19 @@ export async function runMutants(names) {
   });
   process.stdout.write(`\n${mutants.length} mutants\n`);
   const survivors = [];
-  for (const mutant of mutants) {
-    const caught = await tryMutant(mutant);
-    if (caught.length === 0) survivors.push(mutant);
-  }
-  if (survivors.length > 0) throw new StepError(`nothing catches ${survivors.join(', ')}`);
+  for (const mutant of mutants) if (!(await isCaught(mutant))) survivors.push(mutant);
+  if (survivors.length > 0) throw new StepError(`no test catches ${survivors.join(', ')}`);
 }
 
-/** Applies, builds, tests and takes back; prints the row. Returns what caught it. */
-async function tryMutant(mutant) {
+/** Applies, builds, tests and takes back; prints the row. */
+async function isCaught(mutant) {
   const patch = join(folder, `${mutant}.patch`);
   const [what] = readFileSync(patch, 'utf8').split('\n');
   let caught = [];
   await run('git', ['apply', patch], { cwd: sources });
   try {
     await step(mutant, async () => {
-      await build();
+      if (!(await builds())) return 'DOES NOT COMPILE'; // it shows nothing of the tests
       caught = await catches();
       return caught.length === 0 ? 'SURVIVED' : caught.join('; ');
     });
@@ -83,7 +80,7 @@ async function tryMutant(mutant) {
     await run('git', ['apply', '-R', patch], { cwd: sources });
   }
   process.stdout.write(`      ${what}\n`);
-  return caught;
+  return caught.length > 0;
 }
 
 /** Only files that differ are written, so that the build goes on from where it was. */
@@ -116,6 +113,16 @@ async function build() {
   const jobs = String(availableParallelism());
   await run('cmake', ['--build', binaries, '--parallel', jobs]);
   return 'built';
+}
+
+async function builds() {
+  try {
+    await build();
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
 }
 
 /** What fails, in words; empty if nothing does. */
