@@ -55,6 +55,12 @@ export class NodeConsistency {
     const refused = repair ? refusal() : undefined;
     if (refused !== undefined) throw makeError('CFS_STOPPED', refused);
     const { inode, signal, onProgress } = options;
+    const respondent = {
+      peer,
+      session: () => session(peer),
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      signal,
+    };
     const report = await runComparison({
       engine,
       peer,
@@ -62,8 +68,7 @@ export class NodeConsistency {
       repair,
       signal,
       onProgress,
-      answerTimeoutMs: ANSWER_TIMEOUT_MS,
-      ask: (question) => askPeer(() => session(peer), peer, question, signal),
+      ask: (question) => askPeer(respondent, question),
       onDifferences: (differences) =>
         repair ? audit.repaired(peer, differences) : Promise.resolve(),
     });

@@ -23,7 +23,6 @@ import {
   makeError,
 } from '../bindings';
 import type { Session } from './conduit/types';
-import { askInTime } from './consistency/comparison-run';
 import { askPeer } from './node-ask';
 import type { NodeAudit } from './node-audit';
 import { messageOf } from './node-status';
@@ -207,16 +206,17 @@ export class NodeRejoin {
   async #takeCheckpoint(primary: number): Promise<void> {
     const { engine, session } = this.#options;
     const { signal } = this.#stop;
-    const ask = {
+    const respondent = {
       peer: primary,
-      answerTimeoutMs: ANSWER_TIMEOUT_MS,
-      ask: (question: Uint8Array) => askPeer(() => session(primary), primary, question, signal),
+      session: () => session(primary),
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      signal,
     };
     this.#takeOver ??= engine.takeOver(primary);
     try {
       let step = await this.#takeOver.start();
       while (step.question !== undefined && !this.#stopped) {
-        step = await this.#takeOver.next(await askInTime(ask, step.question));
+        step = await this.#takeOver.next(await askPeer(respondent, step.question));
         this.#taken = step.status;
       }
     } catch (error) {

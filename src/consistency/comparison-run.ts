@@ -3,18 +3,12 @@
  * answers. What is found is kept up to a bound and counted beyond it.
  */
 import {
-  CFS_ERROR_CODES,
-  type CfsErrorCode,
   type ComparisonStatus,
   type ComparisonStep,
   type Engine,
   type InodeDifference,
   makeError,
 } from '../../bindings';
-
-/** What came of a question to the peer. */
-export type Asked =
-  { readonly answer: Uint8Array } | { readonly code: string; readonly message: string };
 
 export interface ComparisonRunOptions {
   readonly engine: Pick<Engine, 'compare'>;
@@ -23,8 +17,7 @@ export interface ComparisonRunOptions {
   readonly inode?: bigint | undefined;
   /** Make what differs here as the peer has it, where the peer is right. */
   readonly repair: boolean;
-  readonly ask: (question: Uint8Array) => Promise<Asked>;
-  readonly answerTimeoutMs: number;
+  readonly ask: (question: Uint8Array) => Promise<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /** After each exchange. */
   readonly onProgress?: ((status: ComparisonStatus) => void) | undefined;
@@ -41,10 +34,9 @@ export interface ConsistencyReport extends ComparisonStatus {
 
 const DIFFERENCES_MAX = 1000;
 
-/** Rejects with ClosedError when cancelled or without a session, BusyError when no answer comes in time,
- *  DataError for an answer that is not sound, and with what the peer says. */
+/** Rejects with ClosedError when cancelled, DataError for an answer that is not sound, and as `ask` does. */
 export async function runComparison(options: ComparisonRunOptions): Promise<ConsistencyReport> {
-  const { engine, peer, inode, repair, signal, onProgress, onDifferences } = options;
+  const { engine, peer, inode, repair, ask, signal, onProgress, onDifferences } = options;
   const comparison = engine.compare(peer, { repair, ...(inode === undefined ? {} : { inode }) });
   const kept: InodeDifference[] = [];
   let step: ComparisonStep = await comparison.start();
@@ -53,28 +45,11 @@ export async function runComparison(options: ComparisonRunOptions): Promise<Cons
       const { exchanges } = step.status;
       throw makeError('CFS_CLOSED', `cancelled after ${exchanges} exchanges with site ${peer}`);
     }
-    step = await comparison.next(await askInTime(options, step.question));
+    step = await comparison.next(await ask(step.question));
     const { differences, status } = step;
     kept.push(...differences.slice(0, DIFFERENCES_MAX - kept.length));
     if (differences.length > 0) await onDifferences?.(differences);
     onProgress?.(status);
   }
   return { ...step.status, peer, differences: kept };
-}
-
-/** Rejects with BusyError when no answer comes in time, and with what the peer says instead of one. */
-export async function askInTime(
-  { ask, peer, answerTimeoutMs }: Pick<ComparisonRunOptions, 'ask' | 'peer' | 'answerTimeoutMs'>,
-  question: Uint8Array,
-): Promise<Uint8Array> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Asked>((resolve) => {
-    const message = `site ${peer} gave no answer within ${answerTimeoutMs} ms`;
-    timer = setTimeout(() => resolve({ code: 'CFS_QUEUE_FULL', message }), answerTimeoutMs);
-  });
-  const asked = await Promise.race([ask(question), late]);
-  clearTimeout(timer);
-  if ('answer' in asked) return asked.answer;
-  const code = CFS_ERROR_CODES.find((known) => known === asked.code) ?? 'CFS_MALFORMED';
-  throw makeError(code satisfies CfsErrorCode, asked.message);
 }
