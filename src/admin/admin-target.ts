@@ -10,43 +10,14 @@ import type { CollectResult, Digest, InodeInfo, NamedInode, OwnerMap } from '../
 import type { VerifyReport } from '../audit/verify';
 import type { KeyChange } from '../config';
 import type { CompareRunOptions, ConsistencyReport, ResyncOptions } from '../node-consistency';
-import type { HealthState, NodeStatus } from '../telemetry/node-status';
+import type { AppendLinesResult } from '../journal/append-lines';
+import type { ImportResult } from '../journal/import';
+import type { Evicted } from '../node-evictions';
+import type { QuarantinedPeer, ReleasedQuarantine } from '../node-quarantine';
+import type { NodeHealth } from '../node-status';
+import type { TlsStatus } from '../security/tls-status';
+import type { NodeStatus } from '../telemetry/node-status';
 import type { JsonValue } from './json-form';
-
-export interface HealthCheck {
-  /** What was looked at, such as "journal" or "peer 2". */
-  readonly name: string;
-  readonly state: HealthState;
-  /** One line for an operator: what is wrong and what follows from it; or what is right. */
-  readonly detail: string;
-}
-
-/** DOWN: this node does not accept or keep entries. DEGRADED: it does, and somebody should look. */
-export interface NodeHealth {
-  readonly state: HealthState;
-  readonly checks: readonly HealthCheck[];
-}
-
-/** A line of input that was refused. */
-export interface LineError {
-  /** From 1, blank lines counted. */
-  readonly line: number;
-  readonly code: string;
-  readonly message: string;
-}
-
-export interface AppendLinesResult {
-  readonly lines: number;
-  readonly appended: number;
-  readonly duplicates: number;
-  readonly unchanged: number;
-  readonly refused: number;
-  /** The first refused lines. Without `keepGoing` at most one: nothing after it was read. */
-  readonly errors: readonly LineError[];
-  /** 0 when nothing was journaled. */
-  readonly firstLsn: bigint;
-  readonly lastLsn: bigint;
-}
 
 export interface TailOptions {
   readonly fromLsn: bigint;
@@ -56,55 +27,11 @@ export interface TailOptions {
   readonly signal: AbortSignal;
 }
 
-/** Totals of an import, so far or in the end. */
-export interface ImportTotals {
-  readonly walked: {
-    readonly names: number;
-    readonly directories: number;
-    readonly files: number;
-    readonly symlinks: number;
-    readonly hardLinks: number;
-    readonly specials: number;
-    /** Sum of the sizes of regular files. */
-    readonly bytes: bigint;
-    /** Could not be read. */
-    readonly skipped: number;
-    readonly skippedNames: readonly { readonly path: string; readonly reason: string }[];
-  };
-  /** Entries, durable here. */
-  readonly appended: number;
-  /** Names that were there before, and were left as they are. */
-  readonly existing: number;
-  readonly refused: number;
-  readonly errors: readonly { readonly code: string; readonly reason: string }[];
-  readonly lastLsn: bigint;
-}
-
 export interface ImportOptions {
   /** Where in the replicated tree the directory's content goes; missing directories are made. */
   readonly target: Uint8Array;
   readonly signal: AbortSignal;
-  readonly onProgress: (totals: ImportTotals) => void;
-}
-
-export interface CertificateStatus {
-  readonly file: string;
-  readonly role: string;
-  readonly subject: string;
-  readonly site?: number;
-  readonly validFrom: Date;
-  readonly validTo: Date;
-  readonly daysLeft: number;
-  readonly keyType: string;
-  readonly uses: readonly string[];
-  readonly sha256: string;
-  /** Empty if all is well. */
-  readonly problems: readonly string[];
-}
-
-export interface TlsStatus {
-  readonly certificates: readonly CertificateStatus[];
-  readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
+  readonly onProgress: (totals: ImportResult) => void;
 }
 
 /** Which lines of the audit trail. */
@@ -118,19 +45,6 @@ export interface AuditQuery {
   /** Then wait for what comes. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
-}
-
-/** A peer of which something is held back. */
-export interface QuarantinedPeer {
-  readonly site: number;
-  readonly name: string;
-  readonly frames: number;
-  readonly bytes: number;
-  readonly ofSite: number;
-  readonly hlc: bigint;
-  readonly aheadMs: number;
-  readonly clockSkewMs: number | undefined;
-  readonly sinceUnixMs: number;
 }
 
 /** Which conflicts. */
@@ -183,7 +97,7 @@ export interface AdminTarget {
   /** Complete lines of JSON, some at a time, each with its newline. Ends when `signal` aborts. */
   tailLines(options: TailOptions): AsyncIterable<string>;
   /** `directory` is on this machine, as the agent's user sees it. */
-  importTree(directory: Uint8Array, options: ImportOptions): Promise<ImportTotals>;
+  importTree(directory: Uint8Array, options: ImportOptions): Promise<ImportResult>;
 
   /** Complete lines, some at a time, each with its newline. Ends when `signal` aborts. */
   auditLines(query: AuditQuery): AsyncIterable<string>;
@@ -208,23 +122,10 @@ export interface AdminTarget {
   /** Sites without any map are left out. */
   idMaps(): readonly IdMapStatus[];
   quarantine(): readonly QuarantinedPeer[];
-  releaseQuarantine(site: number): {
-    readonly site: number;
-    readonly name: string;
-    readonly acceptedHlc: bigint;
-    readonly acceptedUnixMs: number;
-  };
+  releaseQuarantine(site: number): ReleasedQuarantine;
 
   /** Resolves when it is durable here. */
-  evict(
-    site: number,
-    options: { readonly force: boolean },
-  ): Promise<{
-    readonly site: number;
-    readonly incarnation: bigint;
-    readonly lsn: bigint;
-    readonly waitingFor: readonly number[];
-  }>;
+  evict(site: number, options: { readonly force: boolean }): Promise<Evicted>;
   /** The node is opened again after it; its status tells how far it is. */
   rejoin(primary: number, options: { readonly force: boolean }): void;
 

@@ -1,6 +1,8 @@
 /** Writing to the journal and reading it: /journal/*. */
 import { realpath, stat } from 'node:fs/promises';
-import type { AdminTarget, AppendLinesResult, ImportTotals } from './admin-target';
+import type { AppendLinesResult } from '../journal/append-lines';
+import type { ImportResult } from '../journal/import';
+import type { AdminTarget } from './admin-target';
 import { ApiError, badRequest, httpStatusOf, toApiError } from './api-error';
 import { countNames } from './count-names';
 import type { JsonObject } from './json-form';
@@ -53,7 +55,7 @@ export function tail(target: AdminTarget, request: AdminRequest): Reply {
   );
 }
 
-function importForm(totals: ImportTotals): JsonObject {
+function importForm(totals: ImportResult): JsonObject {
   const { walked } = totals;
   return {
     names: walked.names,
@@ -100,8 +102,8 @@ async function* importLines(
   into: Buffer,
 ): AsyncGenerator<string> {
   const counting = countNames(directory, signal);
-  let latest: ImportTotals | undefined;
-  let result: ImportTotals | undefined;
+  let latest: ImportResult | undefined;
+  let result: ImportResult | undefined;
   let failure: unknown;
   let ended = false as boolean;
   const importing = target

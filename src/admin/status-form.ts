@@ -1,12 +1,14 @@
 /** The node's state as JSON documents: what /replication/* answers and `cfs --json` prints. */
 import type { EngineStatus, OriginCursor } from '../../bindings';
+import type { QuarantinedPeer } from '../node-quarantine';
+import type { NodeHealth } from '../node-status';
+import type { TlsStatus } from '../security/tls-status';
 import type {
   EvictionStatus,
   NodeStatus,
   PeerStatus,
   RecordedError,
 } from '../telemetry/node-status';
-import type { NodeHealth, QuarantinedPeer, TlsStatus } from './admin-target';
 import type { JsonObject, JsonValue } from './json-form';
 
 function cursorForm(cursor: OriginCursor): JsonObject {

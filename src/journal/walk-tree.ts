@@ -4,7 +4,7 @@
  * Names are read and passed on as bytes. The order is the same for the same tree: a directory comes
  * before what is in it, its entries in byte order. Everything that lstat tells is taken: kind, mode,
  * owner, size, times, device numbers; further names of one inode become hard links to the first.
- * Extended attributes are not read (Node cannot), which the totals say.
+ * Extended attributes are not read: Node has no call for it.
  */
 import * as fs from 'node:fs';
 import type { Operation } from '../../bindings';
@@ -36,8 +36,6 @@ export interface WalkTotals {
   /** Vanished while reading, or unreadable. `skippedNames` holds the first 100. */
   skipped: number;
   skippedNames: SkippedName[];
-  /** Always true: see above. */
-  xattrsSkipped: boolean;
 }
 
 export interface TreeWalk {
@@ -100,7 +98,6 @@ class Walker implements TreeWalk {
     bytes: 0n,
     skipped: 0,
     skippedNames: [],
-    xattrsSkipped: true,
   };
   readonly #root: Buffer;
   readonly #target: Buffer;

@@ -41,9 +41,9 @@ const roomKnows: Readonly<Record<string, readonly string[]>> = {
   config: ['telemetry'],
   // It writes lines and judges them: what happens, it is told by others.
   audit: ['config'],
-  // The admin API shows a node, and the CLI talks to that API, makes certificates, and
-  // verifies an audit trail that no agent has open.
-  admin: [...everyCapabilityKnows, 'audit', 'top'],
+  // The admin API shows a node and what came of its work, and the CLI talks to that API, makes
+  // certificates, and verifies an audit trail that no agent has open.
+  admin: [...everyCapabilityKnows, 'audit', 'journal', 'security', 'top'],
   cli: [...everyCapabilityKnows, 'admin', 'audit', 'security', 'top'],
 };
 

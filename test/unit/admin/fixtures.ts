@@ -126,10 +126,12 @@ const notUsed = (): never => {
   throw new Error('this test does not use it');
 };
 
+const journalCheck = { name: 'journal', state: 'HEALTHY', detail: 'durable up to LSN 1' } as const;
+
 export function fakeTarget(change: Partial<AdminTarget> = {}): AdminTarget {
   return {
     status: () => nodeStatus,
-    health: () => ({ state: 'HEALTHY', checks: [] }),
+    health: () => ({ state: 'HEALTHY', checks: [journalCheck] }),
     metricsText: () => Promise.resolve('a_metric 1\n'),
     collect: notUsed,
     lookup: notUsed,

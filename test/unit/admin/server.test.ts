@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeError } from '../../../bindings/errors';
-import type { AppendLinesResult } from '../../../src/admin/admin-target';
+import type { AppendLinesResult } from '../../../src/journal/append-lines';
 import { AdminServer, isLoopback } from '../../../src/admin/server';
 import { AgentClient } from '../../../src/cli/agent-client';
 import { call, engineStatus, errorOf, inodeInfo, nodeStatus, openServer, pageOf } from './fixtures';
