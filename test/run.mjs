@@ -14,6 +14,7 @@ import { printFailure, run, step, StepError } from '../deploy/setup/report.mjs';
 import * as setup from '../deploy/setup/steps.mjs';
 import { runMutants } from './mutants/run-mutants.mjs';
 import {
+  FUZZ_TARGETS,
   HISTORY_RUNNER,
   buildNative,
   historyRunner,
@@ -21,7 +22,7 @@ import {
   runFuzzTargets,
 } from './native/run-native.mjs';
 
-const UNIT_TEST_PROCESSES_MAX = 2;
+const TEST_PROCESSES_MAX = 2;
 const MODEL_HISTORIES_OF_MANY = 5000; // within everything; `model` alone runs far more
 
 async function prepare() {
@@ -49,7 +50,7 @@ async function prepareNode() {
 }
 
 /** Runs the compiled tests of test/`folder`, reporting as they go; node:test closes with its counts. */
-async function nodeTests(folder, names, processesMax) {
+async function nodeTests(folder, names) {
   const files = filesUnder(`test/${folder}`, (path) => path.endsWith('.test.ts'))
     .filter((path) => names.length === 0 || names.some((name) => path.includes(name)))
     .map((path) => join('dist', path.replace(/\.ts$/, '.js')));
@@ -60,7 +61,7 @@ async function nodeTests(folder, names, processesMax) {
     '--enable-source-maps',
     '--test',
     '--test-reporter=spec', // also where no terminal is, for people read those logs too
-    `--test-concurrency=${processesMax}`,
+    `--test-concurrency=${TEST_PROCESSES_MAX}`,
     ...files,
   ];
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
@@ -70,31 +71,33 @@ async function nodeTests(folder, names, processesMax) {
   if (code !== 0) throw new StepError(`${folder} tests failed`);
 }
 
-const unit = (names) => nodeTests('unit', names, UNIT_TEST_PROCESSES_MAX);
-const endToEnd = (names) => nodeTests('end-to-end', names, 1); // each test runs several agents already
+const unit = (names) => nodeTests('unit', names);
+const endToEnd = (names) => nodeTests('end-to-end', names);
 
-async function native(sanitizer, names) {
-  await step(`native build (${sanitizer})`, () => buildNative(sanitizer));
+async function native(variant, names) {
+  await step(`native build (${variant})`, () => buildNative(variant));
   let counts = [];
-  await step(`native tests (${sanitizer})`, async () => {
-    const result = await runCoreTests(sanitizer, names);
+  await step(`native tests (${variant})`, async () => {
+    const result = await runCoreTests(variant, names);
     counts = result.counts;
     return `${result.passed} passed`;
   });
   for (const count of counts) process.stdout.write(`    ${count}\n`);
 }
 
-/** Compares the native state with the reference model, printing what it ran. */
-async function model(sanitizer, options) {
-  await step(`history runner (${sanitizer})`, () => buildNative(sanitizer, HISTORY_RUNNER));
+/** Compares the native state with the reference model, a process for each set of options. */
+async function model(variant, ...runs) {
+  await step(`history runner (${variant})`, () => buildNative(variant, HISTORY_RUNNER));
   process.stdout.write('\nmodel histories\n');
+  const codes = await Promise.all(runs.map((options) => playHistories(variant, options)));
+  if (codes.some((code) => code !== 0)) throw new StepError('the state differs from the model');
+}
+
+function playHistories(variant, options) {
   const program = join('dist', 'test', 'model', 'histories.js');
-  const args = ['--enable-source-maps', program, historyRunner(sanitizer), ...options];
+  const args = ['--enable-source-maps', program, historyRunner(variant), ...options];
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  const code = await new Promise((resolve, reject) =>
-    child.on('error', reject).on('close', resolve),
-  );
-  if (code !== 0) throw new StepError('the state differs from the model');
+  return new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
 }
 
 async function everything() {
@@ -103,8 +106,8 @@ async function everything() {
   await step('eslint', eslint);
   await step('addon', setup.ensureAddon);
   await unit([]);
-  await native('address,undefined', []);
-  await model('address,undefined', ['--histories', String(MODEL_HISTORIES_OF_MANY)]);
+  await native('address', []);
+  await model('address', ['--histories', String(MODEL_HISTORIES_OF_MANY)]);
   await endToEnd([]);
 }
 
@@ -126,7 +129,7 @@ const suites = {
   },
   native: async (names) => {
     await prepare();
-    await native('address,undefined', names);
+    await native('address', names);
   },
   tsan: async (names) => {
     await prepare();
@@ -134,9 +137,9 @@ const suites = {
   },
   model: async (options) => {
     await prepare();
-    await step('compile and check types', setup.ensureCompiled);
+    await prepareNode();
     const replays = options.includes('--seed');
-    await model('none', replays ? options : ['--exhaustive', ...options]);
+    await model('addon', options, ...(replays ? [] : [['--exhaustive']]));
   },
   mutants: async (names) => {
     await prepare();
@@ -147,7 +150,7 @@ const suites = {
     await prepare();
     if (!/^\d+$/.test(seconds))
       throw new StepError(`fuzz ${seconds}: expected whole seconds a target`);
-    await step('native build (fuzz)', () => buildNative('fuzz'));
+    await step('fuzz targets', () => buildNative('address', FUZZ_TARGETS));
     await runFuzzTargets(Number(seconds), step);
   },
 };

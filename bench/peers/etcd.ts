@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../deploy/demo/ports';
 import type { Bench, BenchContext } from '../support/measurement';
-import { end, freePort, until } from '../support/processes';
+import { end, until } from '../support/processes';
 import { type Job, areFound, findProgram, keyOf, makeValues, peerMeasurement } from './job';
 
 const PUTS_PER_TXN = 128; // etcd's own bound, as it comes

@@ -2,8 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../deploy/demo/ports';
 import type { Bench, BenchContext } from '../support/measurement';
-import { freePort, until } from '../support/processes';
+import { until } from '../support/processes';
 import { type Job, areFound, findProgram, peerMeasurement } from './job';
 
 /** Debian keeps the servers' programs off the path. */

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../deploy/demo/ports';
 import type { Bench, BenchContext } from '../support/measurement';
-import { end, freePort, until } from '../support/processes';
+import { end, until } from '../support/processes';
 import { type Job, areFound, findProgram, peerMeasurement } from './job';
 
 export interface RedisJob extends Job {

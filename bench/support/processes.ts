@@ -1,20 +1,10 @@
 /** Processes that a benchmark starts, how they are spoken to, and what the system says of them. */
 import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 
 const TICKS_PER_SECOND = 100; // USER_HZ, which is 100 on every Linux that Node runs on
 const KIB = 1024;
 const PATIENCE_MS = 120_000;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
-}
 
 /** Whether a program is on the path. */
 export function isInstalled(program: string): boolean {

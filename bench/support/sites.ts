@@ -6,10 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { freePorts } from '../../deploy/demo/ports';
 import type { ConfigInput } from '../../src';
 import { initTls, siteFiles } from '../../src/security/tls-init';
 import type { CodecChoice } from '../options';
-import { freePort } from './processes';
 
 const CLUSTER_UUID = '5b1f4c0e-8b0e-4c53-9d0e-2f6a4f0f7c11';
 const READY_LINE = 'ready';
@@ -43,7 +43,7 @@ export class Sites {
       sites: ids.map((id) => ({ id })),
       now: new Date(),
     });
-    const ports = await Promise.all(ids.map(freePort));
+    const ports = await freePorts(count);
     return new Sites(directory, ports, change);
   }
 

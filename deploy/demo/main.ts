@@ -16,7 +16,8 @@ import { runCli } from '../../src/cli/program';
 import { Writer } from './churn';
 import { compare } from './comparison';
 import { Meter } from './meter';
-import { freePorts, Site, until } from './site';
+import { freePorts } from './ports';
+import { Site, until } from './site';
 import { type Death, renderStory, type Story } from './summary';
 
 const PACKAGE_ROOT = resolve(__dirname, '../../..');

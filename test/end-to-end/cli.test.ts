@@ -4,7 +4,8 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePorts, Site, until } from '../../deploy/demo/site';
+import { freePorts } from '../../deploy/demo/ports';
+import { Site, until } from '../../deploy/demo/site';
 import { cfs, type Run, type RunOptions } from '../unit/cli/fixtures';
 import { schemaFaults } from './cli-openapi';
 

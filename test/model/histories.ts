@@ -1,6 +1,6 @@
 /**
  * Compares the native state with the reference model over many histories:
- *   node dist/test/model/histories.js RUNNER [--histories N] [--seed S] [--exhaustive]
+ *   node dist/test/model/histories.js RUNNER [--histories N] [--seed S] | RUNNER --exhaustive
  * A difference is shrunk to a history without a step to spare, and printed with its seed.
  */
 import { parseArgs } from 'node:util';
@@ -102,7 +102,7 @@ async function runRandom(binary: string, count: number, seed: number): Promise<v
     const what = `seed ${difference.number} differs; --histories 1 --seed ${difference.number}`;
     await report(binary, `${what} replays it. Shrunk to:`, play(history));
   }
-  process.stdout.write(`${count} histories, no difference, ${secondsSince(startedMs)}\n`);
+  process.stdout.write(`${count} of them, no difference, ${secondsSince(startedMs)}\n`);
 }
 
 async function runExhaustive(binary: string): Promise<void> {
@@ -116,7 +116,7 @@ async function runExhaustive(binary: string): Promise<void> {
       playExhaustive(difference.number),
     );
   }
-  process.stdout.write(`${exhaustiveCount} histories, no difference, ${secondsSince(startedMs)}\n`);
+  process.stdout.write(`${exhaustiveCount} of them, no difference, ${secondsSince(startedMs)}\n`);
 }
 
 /** Like compare, but a runner that dies is a difference too, found by halving. */
@@ -158,10 +158,9 @@ async function main(): Promise<void> {
   const count = Number(values.histories);
   const seed = Number(values.seed);
   if (binary === undefined || !Number.isSafeInteger(count) || !Number.isSafeInteger(seed)) {
-    throw new Error('usage: histories.js RUNNER [--histories N] [--seed S] [--exhaustive]');
+    throw new Error('usage: histories.js RUNNER [--histories N] [--seed S] | RUNNER --exhaustive');
   }
-  if (values.exhaustive) await runExhaustive(binary);
-  await runRandom(binary, count, seed);
+  await (values.exhaustive ? runExhaustive(binary) : runRandom(binary, count, seed));
 }
 
 void main();

@@ -1,11 +1,12 @@
-// Builds and runs the core's own tests and fuzz targets. One build folder a sanitizer, so that going
-// from one to another rebuilds nothing.
+// Builds and runs the core's own tests and fuzz targets. One build folder a variant, so that going from
+// one to another rebuilds nothing.
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { root } from '../../deploy/setup/fingerprint.mjs';
 import { CommandError, run, StepError } from '../../deploy/setup/report.mjs';
+import { ADDON_CORE_OBJECTS } from '../../deploy/setup/steps.mjs';
 
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
@@ -18,9 +19,15 @@ const FUZZ_MEMORY_MIB_MAX = 2048;
 const environment = { ...process.env, ...SANITIZER_OPTIONS };
 const cores = availableParallelism();
 
-/** build/native-address, build/native-thread, build/native-none or build/native-fuzz. */
+/** What the core is compiled with; clang, so that its warnings guard it beside g++'s. */
+const VARIANTS = {
+  address: ['-DSANITIZE=address,undefined', '-DCFS_FUZZ=ON'],
+  thread: ['-DSANITIZE=thread'],
+  addon: ['-DSANITIZE=none', `-DCORE_OBJECTS=${join(root, ADDON_CORE_OBJECTS)}`],
+};
+
 function buildFolder(variant) {
-  return join(root, 'build', `native-${variant.split(',')[0]}`);
+  return join(root, 'build', `native-${variant}`);
 }
 
 /** The program that test/model compares with the reference model. */
@@ -29,22 +36,14 @@ export function historyRunner(variant) {
   return join(buildFolder(variant), HISTORY_RUNNER);
 }
 
-/**
- * Configures and builds, all or one target; clang for all, so that its warnings guard the core beside
- * g++'s.
- */
+export const FUZZ_TARGETS = 'fuzz_targets';
+
+/** Configures and builds, all that is no fuzz target or one target. */
 export async function buildNative(variant, target = 'all') {
-  const fuzz = variant === 'fuzz';
   const folder = buildFolder(variant);
-  await run('cmake', [
-    '-S',
-    join(root, 'test', 'native'),
-    '-B',
-    folder,
-    '-DCMAKE_CXX_COMPILER=clang++',
-    `-DSANITIZE=${fuzz ? 'address,undefined' : variant}`,
-    `-DCFS_FUZZ=${fuzz ? 'ON' : 'OFF'}`,
-  ]);
+  const source = join(root, 'test', 'native');
+  const options = ['-DCMAKE_CXX_COMPILER=clang++', ...VARIANTS[variant]];
+  await run('cmake', ['-S', source, '-B', folder, ...options]);
   await run('cmake', ['--build', folder, '--target', target, '--parallel', String(cores)]);
   return 'built';
 }
@@ -86,10 +85,11 @@ export async function runFuzzTargets(seconds, step) {
 async function runFuzzTarget(target, seconds) {
   const seeds = join(root, 'test', 'native', 'fuzz', 'corpus', target.replace(/_fuzz$/, ''));
   if (!existsSync(seeds)) throw new StepError(`${target} has no seed corpus: expected ${seeds}`);
-  const scratch = join(buildFolder('fuzz'), 'corpus', target);
-  const finds = join(buildFolder('fuzz'), 'finds', `${target}-`);
+  const folder = buildFolder('address');
+  const scratch = join(folder, 'corpus', target);
+  const finds = join(folder, 'finds', `${target}-`);
   mkdirSync(scratch, { recursive: true });
-  mkdirSync(join(buildFolder('fuzz'), 'finds'), { recursive: true });
+  mkdirSync(join(folder, 'finds'), { recursive: true });
   const args = [
     `-max_total_time=${seconds}`,
     `-timeout=${FUZZ_INPUT_SECONDS_MAX}`,
@@ -100,7 +100,7 @@ async function runFuzzTarget(target, seconds) {
     scratch,
     seeds,
   ];
-  const output = await run(join(buildFolder('fuzz'), target), args, { cwd: root, env: environment });
+  const output = await run(join(folder, target), args, { cwd: root, env: environment });
   const runs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? 0);
   if (runs === 0) throw new CommandError(target, 'executed no input', output);
   const coverage = /cov: (\d+)(?![\s\S]*cov: )/.exec(output)?.[1] ?? '?';

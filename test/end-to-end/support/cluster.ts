@@ -6,27 +6,19 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
+import { freePorts } from '../../../deploy/demo/ports';
 import { type ConfigInput, type Node, type NodeStatus, createLog, open } from '../../../src';
 import { initTls, siteFiles } from '../../../src/security/tls-init';
 
 export const CLUSTER_UUID = '7d3c6a58-9a51-4a0e-8a54-1f1d2f0c9b11';
 
-type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls'>>;
+const SEGMENT_BYTES = 16 << 20;
 
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+type Change = Partial<Omit<ConfigInput, 'cluster' | 'site' | 'tls'>>;
 
 export class Cluster {
   readonly directory: string;
@@ -52,9 +44,9 @@ export class Cluster {
       sites: ids.map((id) => ({ id })),
       now: new Date(),
     });
-    const ports = new Map<number, number>();
-    for (const id of ids) ports.set(id, await freePort());
-    const cluster = new Cluster(directory, ports, change);
+    const ports = await freePorts(sites);
+    const portOf = new Map(ids.map((id, index) => [id, ports[index] ?? 0]));
+    const cluster = new Cluster(directory, portOf, change);
     t.after(() => cluster.destroy());
     return cluster;
   }
@@ -75,6 +67,8 @@ export class Cluster {
       cluster: { uuid: CLUSTER_UUID },
       site: { id: site, name: `site-${site}` },
       dataDir: this.dataDir(site),
+      // A new segment is written with zeroes: at the default size, that is most of what a test waits for.
+      journal: { segmentBytes: SEGMENT_BYTES },
       listen: { host: '127.0.0.1', port: this.port(site) },
       tls: { ca: join(tls, 'ca.crt'), cert: files.certificate, key: files.key },
       peers: others.map((id) => ({
