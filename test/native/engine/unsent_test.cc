@@ -26,8 +26,9 @@ class UnsentTest : public TwoSitesTest {
   }
 
   // Gives every frame of the old journal beyond what the next incarnation holds of it to that.
-  uint64_t RecordAll() {
-    auto feed = old_->OpenFeed(next_->Held(false));
+  uint64_t RecordAll() { return RecordAfter(next_->Held(false)); }
+  uint64_t RecordAfter(const std::vector<OriginCursor>& held) {
+    auto feed = old_->OpenFeed(held);
     EXPECT_TRUE(feed.ok()) << feed.status().message();
     uint64_t recorded = 0;
     for (;;) {
@@ -139,6 +140,18 @@ TEST_F(UnsentTest, WhatWasSentIsNotRecordedAndWhatItsWriterHadSeenIs) {
   ASSERT_EQ(DecodeRecorded(ledger[0]).loser_seen.size(), 1u);
   EXPECT_EQ(DecodeRecorded(ledger[0]).loser_seen[0].site(), 1);
   EXPECT_EQ(DecodeRecorded(ledger[0]).loser_seen[0].lsn(), 1u);
+}
+
+// Another site may have brought some of it since the journal was opened for reading.
+TEST_F(UnsentTest, OfAFrameThatIsHeldInPartTheRestIsRecorded) {
+  Do(old_.get(), Op::Create, "/sent");
+  Replicate(old_.get(), a_.get(), kAway);
+  Do(old_.get(), Op::Create, "/unsent");
+  OpenNext();
+  EXPECT_EQ(RecordAfter({}), 1u);
+  const auto ledger = LedgerOf(next_.get());
+  ASSERT_EQ(ledger.size(), 1u);
+  EXPECT_EQ(AsString(DecodeRecorded(ledger[0]).path), "/unsent");
 }
 
 TEST_F(UnsentTest, OnceMoreAddsNothingNorAfterReopening) {
