@@ -14,6 +14,7 @@ import { printFailure, run, step, StepError } from '../deploy/setup/report.mjs';
 import * as setup from '../deploy/setup/steps.mjs';
 import { runMutants } from './mutants/run-mutants.mjs';
 import {
+  CORE_TESTS,
   FUZZ_TARGETS,
   HISTORY_RUNNER,
   buildNative,
@@ -75,7 +76,7 @@ const unit = (names) => nodeTests('unit', names);
 const endToEnd = (names) => nodeTests('end-to-end', names);
 
 async function native(variant, names) {
-  await step(`native build (${variant})`, () => buildNative(variant));
+  await step(`native build (${variant})`, () => buildNative(variant, CORE_TESTS));
   let counts = [];
   await step(`native tests (${variant})`, async () => {
     const result = await runCoreTests(variant, names);
@@ -103,8 +104,10 @@ function playHistories(variant, options) {
 async function everything() {
   await prepare();
   await lintFast();
-  await step('eslint', eslint);
-  await step('addon', setup.ensureAddon);
+  await step('eslint and addon', async () => {
+    const notes = await Promise.all([eslint(), setup.ensureAddon()]); // the one has a core to spare
+    return notes.join(', ');
+  });
   await unit([]);
   await native('address', []);
   await model('address', ['--histories', String(MODEL_HISTORIES_OF_MANY)]);

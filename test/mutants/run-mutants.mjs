@@ -15,11 +15,11 @@ import { dirname, join } from 'node:path';
 
 import { filesUnder, root } from '../../deploy/setup/fingerprint.mjs';
 import { CommandError, run, step, StepError } from '../../deploy/setup/report.mjs';
+import { scratchEnvironment } from '../native/scratch.mjs';
 
 const HISTORIES = 20_000;
 const SEED = 1; // the same for all, so that a mutant is caught by the same history every time
 const TEST_MS_MAX = 300_000;
-const MEMORY_DISK = '/dev/shm'; // mistakes of the disk are not tried, and waiting for it takes most of the time
 const NATIVE_TESTS = [
   'State',
   'Convergence',
@@ -151,7 +151,7 @@ async function failingNativeTest() {
 
 /** Undefined if the command succeeds in time. */
 async function outputIfItFails(command, args) {
-  const env = { ...process.env, ...(existsSync(MEMORY_DISK) && { TMPDIR: MEMORY_DISK }) };
+  const env = { ...process.env, ...scratchEnvironment() };
   try {
     await run(command, args, { cwd: root, env, timeout: TEST_MS_MAX, killSignal: 'SIGKILL' });
     return undefined;

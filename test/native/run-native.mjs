@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { root } from '../../deploy/setup/fingerprint.mjs';
 import { CommandError, run, StepError } from '../../deploy/setup/report.mjs';
 import { ADDON_CORE_OBJECTS } from '../../deploy/setup/steps.mjs';
+import { scratchEnvironment } from './scratch.mjs';
 
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
@@ -36,10 +37,11 @@ export function historyRunner(variant) {
   return join(buildFolder(variant), HISTORY_RUNNER);
 }
 
+export const CORE_TESTS = 'core_tests';
 export const FUZZ_TARGETS = 'fuzz_targets';
 
-/** Configures and builds, all that is no fuzz target or one target. */
-export async function buildNative(variant, target = 'all') {
+/** Configures, and builds one target. */
+export async function buildNative(variant, target) {
   const folder = buildFolder(variant);
   const source = join(root, 'test', 'native');
   const options = ['-DCMAKE_CXX_COMPILER=clang++', ...VARIANTS[variant]];
@@ -53,12 +55,17 @@ const COUNT_LINE = /^\[ +COUNT +\] (.*)$|^(.*\bseed \d+)$/gm;
 
 /** Runs core_tests, a shard a core. Resolves to how many passed, and the lines of those that count. */
 export async function runCoreTests(variant, names) {
-  const binary = join(buildFolder(variant), 'core_tests');
+  const binary = join(buildFolder(variant), CORE_TESTS);
   const filter = names.map((name) => `*${name}*`).join(':') || '*';
   const shards = Array.from({ length: cores }, (_, index) =>
     run(binary, ['--gtest_brief=1', `--gtest_filter=${filter}`], {
       cwd: root,
-      env: { ...environment, GTEST_TOTAL_SHARDS: String(cores), GTEST_SHARD_INDEX: String(index) },
+      env: {
+        ...environment,
+        ...scratchEnvironment(),
+        GTEST_TOTAL_SHARDS: String(cores),
+        GTEST_SHARD_INDEX: String(index),
+      },
     }),
   );
   const results = await Promise.allSettled(shards);
