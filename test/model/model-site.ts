@@ -158,8 +158,7 @@ export class Site {
     const name = this.nameAt(path);
     if (name === undefined || this.isDirectory(name) !== directory) return 'refused';
     if (directory && this.tree.names(name.inode).size > 0) return 'refused';
-    this.keepCut(name.inode);
-    this.keepHeldUp(name.parent);
+    this.keepInPlace([name.inode], name.parent);
     this.write(removal(name.link, name));
     this.unlinkHidden(name);
     return 'written';
@@ -176,9 +175,8 @@ export class Site {
       if (this.tree.names(replaced.inode).size > 0) return 'refused';
     }
     if (this.isDirectory(moved) && `${to}/`.startsWith(`${path}/`)) return 'refused';
-    this.keepCut(moved.inode);
-    if (replaced !== undefined) this.keepCut(replaced.inode);
-    this.keepHeldUp(moved.parent);
+    const leaving = replaced === undefined ? [moved.inode] : [moved.inode, replaced.inode];
+    this.keepInPlace(leaving, moved.parent);
     this.write(
       { is: 'link', inode: moved.inode, id: moved.link.id, ...place, removed: false },
       ...(replaced === undefined ? [] : [removal(replaced.link, place)]),
@@ -222,25 +220,28 @@ export class Site {
     return gone ? [] : [{ is: 'asserted', inode }];
   }
 
-  /** Before a directory on a cut cycle goes elsewhere. */
-  private keepCut(inode: number): void {
-    const cut = this.tree.cutOf.get(inode);
-    if (cut !== undefined && cut.inode !== inode) this.keepInPlace(cut.inode);
-  }
-
-  /** Before a name leaves a directory that lives only by its names. */
-  private keepHeldUp(inode: number): void {
-    if (!this.tree.heldUp.has(inode)) return;
-    this.keepCut(inode);
-    this.keepInPlace(inode);
-  }
-
-  /** A rename of a directory to the name it shows under. */
-  private keepInPlace(inode: number): void {
-    const [shown] = this.tree.namesOf(inode);
-    if (shown === undefined) throw new Error('what is kept shows');
-    const { link, parent, name } = shown;
-    this.write({ ...linkOf(link), parent, name, removed: false });
+  /**
+   * Before inodes leave their places, one of them the directory `from`: renames what the tree, as the
+   * request meets it, would not show any more to the names that it shows under.
+   */
+  private keepInPlace(leaving: readonly number[], from: number): void {
+    const { tree } = this;
+    const kept = new Set<number>();
+    const keepCut = (inode: number): void => {
+      const cut = tree.cutOf.get(inode);
+      if (cut !== undefined && cut.inode !== inode) kept.add(cut.inode);
+    };
+    leaving.forEach(keepCut);
+    if (tree.heldUp.has(from)) {
+      keepCut(from);
+      kept.add(from);
+    }
+    for (const inode of kept) {
+      const [shown] = tree.namesOf(inode);
+      if (shown === undefined) throw new Error('what is kept shows');
+      const { link, parent, name } = shown;
+      this.write({ ...linkOf(link), parent, name, removed: false });
+    }
   }
 
   private unlinkHidden(name: Name): void {

@@ -71,6 +71,23 @@ TEST_F(SitesTest, ADirectoryThatShowsEmptyCanBeReplaced) {
   EXPECT_EQ(AllPaths(b_.get()), (Strings{"/e", "/e/d"}));
 }
 
+// Nothing but the cycle holds up what is removed, and the cycle ends when its cut is kept.
+TEST_F(SitesTest, OnACutCycleADirectoryKeptByWhatIsInItStaysWhenItIsEmptied) {
+  for (const char* path : {"/a", "/b", "/b/c"}) {
+    ASSERT_EQ(Do(a_.get(), Op::Mkdir, path), Code::kOk);
+  }
+  Meet();
+  ASSERT_EQ(Do(a_.get(), Op::Rename, "/b", "/a/b"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Rmdir, "/a/b/c"), Code::kOk);
+  ASSERT_EQ(Do(a_.get(), Op::Rmdir, "/a/b"), Code::kOk);
+  ASSERT_EQ(Do(b_.get(), Op::Rename, "/a", "/b/c/a"), Code::kOk);
+  Meet();
+  ASSERT_EQ(AllPaths(b_.get()), (Strings{"/a", "/a/b", "/a/b/c"}));
+  EXPECT_EQ(Do(b_.get(), Op::Rmdir, "/a/b/c"), Code::kOk);
+  Meet();
+  EXPECT_EQ(AllPaths(a_.get()), (Strings{"/a", "/a/b"}));
+}
+
 // Until it is removed by one who knows what was in it.
 TEST_F(SitesTest, ADirectoryKeptByWhatIsInItStaysWhenItIsEmptied) {
   ASSERT_EQ(Do(a_.get(), Op::Mkdir, "/d"), Code::kOk);
