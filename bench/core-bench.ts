@@ -9,7 +9,6 @@ import { isInstalled } from './support/processes';
 const root = join(__dirname, '..', '..');
 const SOURCE = join(root, 'bench', 'native');
 const BUILD = join(root, 'build', 'bench-native');
-const CORE_OBJECTS = join(root, 'build', 'Release', 'obj.target', 'cfs_repl', 'native', 'core');
 const JOBS = 2;
 
 /** Builds core_bench where it is not current. Returns its path. */
@@ -19,7 +18,7 @@ function buildCoreBench(context: BenchContext): string {
   }
   context.say('building bench/native');
   mkdirSync(BUILD, { recursive: true });
-  cmake(['-S', SOURCE, '-B', BUILD, `-DCORE_OBJECTS=${CORE_OBJECTS}`]);
+  cmake(['-S', SOURCE, '-B', BUILD]);
   cmake(['--build', BUILD, '--parallel', String(JOBS)]);
   return join(BUILD, 'core_bench');
 }

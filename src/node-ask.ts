@@ -25,7 +25,7 @@ export async function askPeer(respondent: Respondent, question: Uint8Array): Pro
     const message = `site ${peer} gave no answer within ${timeoutMs} ms`;
     timer = setTimeout(() => resolve({ code: 'CFS_QUEUE_FULL', message }), timeoutMs);
   });
-  const asked = await Promise.race([askUntilASessionLives(respondent, question), late]);
+  const asked = await Promise.race([askAcrossSessions(respondent, question), late]);
   clearTimeout(timer);
   if ('answer' in asked) return asked.answer;
   const code = CFS_ERROR_CODES.find((known) => known === asked.code) ?? 'CFS_MALFORMED';
@@ -33,7 +33,7 @@ export async function askPeer(respondent: Respondent, question: Uint8Array): Pro
 }
 
 /** Questions change nothing, so one that a session did not live to see answered is asked in the next. */
-async function askUntilASessionLives(
+async function askAcrossSessions(
   { peer, session, signal }: Respondent,
   question: Uint8Array,
 ): Promise<Asked> {

@@ -85,14 +85,16 @@ export class NodePeers {
   }
 
   status(): PeerStatus[] {
-    return [...this.#peers.values()].map((peer) => this.statusOf(peer));
+    const { gone } = this.#options.sites;
+    return [...this.#peers.values()].map((peer) => this.statusOf(peer, gone));
   }
 
-  statusOf(peer: PeerParts): PeerStatus {
-    const { config, counters, quarantine, sites } = this.#options;
+  /** `gone`: the evicted sites that are not back. */
+  statusOf(peer: PeerParts, gone = this.#options.sites.gone): PeerStatus {
+    const { config, counters, quarantine } = this.#options;
     return peerStatusOf({
       ...peer,
-      isGone: sites.gone.has(peer.config.site),
+      isGone: gone.has(peer.config.site),
       counters: counters(peer.config.site),
       heartbeatTimeoutMs: config.conduit.heartbeatTimeoutMs,
       driftLimitMs: quarantine.driftLimitMs(),

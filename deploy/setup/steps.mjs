@@ -13,8 +13,6 @@ const NPM_STAMP = 'node_modules/.claudefs-repl-stamp';
 const ADDON_STAMP = 'build/.addon-stamp';
 const COMPILE_STAMP = 'dist/.compile-stamp';
 const ADDON = 'build/Release/cfs_repl.node';
-/** Where node-gyp puts what it compiles of native/core. */
-export const ADDON_CORE_OBJECTS = 'build/Release/obj.target/cfs_repl/native/core';
 
 /** Installs exactly what package-lock.json says. */
 export async function ensureNpmPackages() {

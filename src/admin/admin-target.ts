@@ -9,9 +9,9 @@
 import type { CollectResult, Digest, InodeInfo, NamedInode, OwnerMap } from '../../bindings';
 import type { VerifyReport } from '../audit/verify';
 import type { KeyChange } from '../config';
-import type { CompareRunOptions, ConsistencyReport, ResyncOptions } from '../node-consistency';
 import type { AppendLinesResult } from '../journal/append-lines';
 import type { ImportResult } from '../journal/import';
+import type { CompareRunOptions, ConsistencyReport, ResyncOptions } from '../node-consistency';
 import type { Evicted } from '../node-evictions';
 import type { QuarantinedPeer, ReleasedQuarantine } from '../node-quarantine';
 import type { NodeHealth } from '../node-status';

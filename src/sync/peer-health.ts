@@ -1,7 +1,5 @@
 /** How a peer is doing, in one word. Pure. */
-import type { PeerStatus, QuarantineStatus } from '../telemetry/node-status';
-
-export type HealthState = 'HEALTHY' | 'DEGRADED' | 'DOWN';
+import type { HealthState, PeerStatus, QuarantineStatus } from '../telemetry/node-status';
 
 export interface PeerVitals {
   readonly site: number;
@@ -53,10 +51,8 @@ export function judgePeer(vitals: PeerVitals): PeerVerdict {
 
 function evictedDetail(site: number): string {
   return (
-    'evicted: nothing is sent there or kept for it. It comes back by `cfs admin replication rejoin ' +
-    `--primary SITE` +
-    '` at site ' +
-    `${site}`
+    'evicted: nothing is sent there or kept for it. It comes back by ' +
+    `\`cfs admin replication rejoin --primary SITE\` at site ${site}`
   );
 }
 

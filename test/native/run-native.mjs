@@ -6,7 +6,6 @@ import { join } from 'node:path';
 
 import { root } from '../../deploy/setup/fingerprint.mjs';
 import { CommandError, run, StepError } from '../../deploy/setup/report.mjs';
-import { ADDON_CORE_OBJECTS } from '../../deploy/setup/steps.mjs';
 import { scratchEnvironment } from './scratch.mjs';
 
 const SANITIZER_OPTIONS = {
@@ -24,7 +23,7 @@ const cores = availableParallelism();
 const VARIANTS = {
   address: ['-DSANITIZE=address,undefined', '-DCFS_FUZZ=ON'],
   thread: ['-DSANITIZE=thread'],
-  addon: ['-DSANITIZE=none', `-DCORE_OBJECTS=${join(root, ADDON_CORE_OBJECTS)}`],
+  addon: ['-DSANITIZE=none', '-DCORE_OF_ADDON=ON'],
 };
 
 function buildFolder(variant) {

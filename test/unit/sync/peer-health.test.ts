@@ -19,7 +19,12 @@ const table: readonly [string, Partial<PeerVitals>, string, RegExp][] = [
   ['all is well', {}, 'HEALTHY', /it has everything/],
   ['some lag', { lagMs: 40 }, 'HEALTHY', /40 ms old/],
   ['no connection', { state: 'connecting' }, 'DOWN', /^no connection$/],
-  ['no connection and lag', { state: 'connecting', lagMs: 7 }, 'DOWN', /no connection; .* 7 ms/],
+  [
+    'no connection and lag',
+    { state: 'connecting', lagMs: 7 },
+    'DOWN',
+    /no connection; .* 7 ms old/,
+  ],
   [
     'an evicted site',
     { state: 'evicted' },
